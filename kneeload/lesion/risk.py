@@ -1,0 +1,34 @@
+"""What the lesion room hands on: plausibility of a bone marrow lesion per region, never a diagnosis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LesionRisk:
+    """Risk of a new bone marrow lesion in each of the 15 MOAKS regions within 24 months.
+
+    Attributes:
+        risk_24mo, risk_24mo_low, risk_24mo_high: (15,) no unit, 0 to 1; median and 95 % interval of parameter uncertainty.
+        relative_risk: (15,) no unit; against the same person's region under the reference load.
+        grade: (15,) no unit; 0-3 share of the region that is above the stress stimulus level, cut at 0, 33 and 66 % (as MOAKS sizes).
+    """
+
+    risk_24mo: NDArray[np.float64]
+    risk_24mo_low: NDArray[np.float64]
+    risk_24mo_high: NDArray[np.float64]
+    relative_risk: NDArray[np.float64]
+    grade: NDArray[np.int8]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PainIndex:
+    """Load-related pain of one activity relative to the reference person, with an interval; no unit, 1 = as reference."""
+
+    relative: float
+    low: float
+    high: float
