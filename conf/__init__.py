@@ -1,0 +1,1 @@
+"""Hydra configuration of kneeload, installed as the package kneeload.conf."""

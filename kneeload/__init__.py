@@ -1,0 +1,39 @@
+"""kneeload: where load lands in a knee, and what would move it."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kneeload import contact, interventions
+    from kneeload.case import AnatomySource, Case
+    from kneeload.motion.activity import Activity
+    from kneeload.result import KneeResult, compare
+    from kneeload.simulate import simulate
+    from kneeload.subject.person import Subject
+    from kneeload.subject.surface import ArticularSurface
+
+_HOME = {
+    "Activity": "kneeload.motion.activity", "AnatomySource": "kneeload.case", "ArticularSurface": "kneeload.subject.surface", "Case": "kneeload.case",
+    "KneeResult": "kneeload.result", "Subject": "kneeload.subject.person", "compare": "kneeload.result", "simulate": "kneeload.simulate",
+}
+_ROOMS = ("contact", "interventions")
+
+__all__ = ["Activity", "AnatomySource", "ArticularSurface", "Case", "KneeResult", "Subject", "compare", "contact", "interventions", "simulate"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used, so that `import kneeload` costs nothing."""
+    if name in _HOME:
+        module = import_module(_HOME[name])
+        value = getattr(module, name)
+        globals()[name] = value
+        return value
+    if name in _ROOMS:
+        return import_module(f"kneeload.{name}")
+    raise AttributeError(f"module 'kneeload' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,76 @@
+"""A case: one person, one activity, one set of models. Everything that a simulation needs, frozen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from kneeload.bone.model import BoneModel
+from kneeload.contact.model import ContactModel
+from kneeload.errors import InputError, check_choice
+from kneeload.forces.brace import Brace
+from kneeload.forces.muscles import MuscleModel
+from kneeload.lesion.model import LesionModel
+from kneeload.motion.activity import Activity
+from kneeload.motion.gait import GaitChange
+from kneeload.subject.materials import Materials
+from kneeload.subject.person import Subject
+
+DAY_ACTIVITIES = ("walking", "standing", "stair_ascent", "stair_descent")  # what fills the daily dose
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnatomySource:
+    """Where the surfaces come from: the parametric reference knee, or a folder of meshes with a manifest.
+
+    Attributes:
+        name: "reference" or "meshes".
+        folder: the mesh folder (only for "meshes").
+    """
+
+    name: str = "reference"
+    folder: Path | None = None
+
+    def __post_init__(self) -> None:
+        check_choice("anatomy", self.name, ("reference", "meshes"), where="anatomy", why="surfaces are parametric or read from files")
+        if self.name == "meshes" and self.folder is None:
+            raise InputError("mesh folder", where="anatomy.folder", got=None, allowed="a folder with a manifest.yaml", why="anatomy=meshes reads its surfaces from there")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One simulation. `contact=None` stops after the load level (no contact, bone or lesion).
+
+    Attributes:
+        subject: the person.
+        activity: what is simulated in detail; the day's other activities follow from the subject.
+        anatomy: source of the surfaces.
+        materials: elastic constants of cartilage and menisci.
+        muscles, contact, bone, lesion: settings of those rooms.
+        brace: an orthosis on this knee, or None.
+        gait_changes: changes of gait that act on the waveforms.
+        interventions: names of the interventions that made this case, in order.
+        baseline: the case before the first intervention, None for an untouched case.
+    """
+
+    subject: Subject = field(default_factory=Subject)
+    activity: Activity = field(default_factory=lambda: Activity(name="walking"))
+    anatomy: AnatomySource = field(default_factory=AnatomySource)
+    materials: Materials = field(default_factory=Materials)
+    muscles: MuscleModel = field(default_factory=MuscleModel)
+    contact: ContactModel | None = field(default_factory=ContactModel)
+    bone: BoneModel = field(default_factory=BoneModel)
+    lesion: LesionModel = field(default_factory=LesionModel)
+    brace: Brace | None = None
+    gait_changes: tuple[GaitChange, ...] = ()
+    interventions: tuple[str, ...] = ()
+    baseline: Case | None = None
+
+    def day(self) -> tuple[Activity, ...]:
+        """The activities that load this knee over a day: the case's own, then the rest of the person's usual day."""
+        names = [name for name in DAY_ACTIVITIES if name != self.activity.name]
+        return (self.activity, *(Activity(name=name) for name in names))
+
+    def changed(self, intervention: str, **changes: object) -> Case:
+        """Return this case with `changes` made by the named intervention, remembering the case it started from."""
+        return replace(self, interventions=(*self.interventions, intervention), baseline=self.baseline or self, **changes)

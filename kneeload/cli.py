@@ -1,0 +1,114 @@
+"""The command line: a Hydra application. One bad value ends it with exit code 2 and one sentence."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from kneeload.errors import InputError, KneeloadError
+
+BAD_INPUT, FAILED = 2, 1
+
+
+class ClaimRunFolder(Callback):
+    """Creates the run folder before Hydra writes into it, and stops if it is there already: nothing is written over."""
+
+    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Claim the folder of a single run."""
+        _claim(Path(config.hydra.run.dir), "hydra.run.dir")
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Claim the folder of a sweep."""
+        _claim(Path(config.hydra.sweep.dir), "hydra.sweep.dir")
+
+
+def _claim(folder: Path, where: str) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=False)
+    except FileExistsError:
+        error = InputError("run folder", where=where, got=str(folder), allowed="a folder that does not exist yet", why="a run never writes over another")
+        raise SystemExit(_complain(error)) from None  # Hydra turns any other exception of a callback into a warning
+    except OSError as problem:
+        raise SystemExit(_complain(f"The run folder {folder} ({where}) cannot be made: {problem.strerror}.")) from None
+
+
+def _complain(problem: object) -> int:
+    print(f"kneeload: {problem}", file=sys.stderr)
+    return BAD_INPUT
+
+
+@hydra.main(version_base="1.3", config_path="pkg://kneeload.conf", config_name="config")
+def _application(cfg: DictConfig) -> None:
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    from kneeload.run_folder import write_failure, write_run
+    from kneeload.settings import case_from_config
+    from kneeload.simulate import simulate
+
+    try:
+        result = simulate(case_from_config(cfg))
+        notes = write_run(result, folder, pictures=cfg.view.pictures, vtk=cfg.view.vtk, report=cfg.view.report)
+    except KneeloadError as error:
+        write_failure(folder, str(error))
+        raise
+    if not cfg.runtime.quiet:
+        from kneeload.views.terminal import print_summary
+
+        print_summary(result.summary(), folder=folder, notes=notes)
+
+
+def _warn_of_shadowed_files(arguments: list[str]) -> None:
+    """Warn when a person's own config folder hides a packaged file of the same name (Hydra 1.3 is silent about it)."""
+    for flag, value in zip(arguments, [*arguments[1:], ""]):
+        folder = flag.partition("=")[2] if flag.startswith(("--config-dir=", "-cd=")) else value if flag in ("--config-dir", "-cd") else ""
+        if not folder or not Path(folder).is_dir():
+            continue
+        packaged = Path(__file__).resolve().parent / "conf"
+        if not packaged.is_dir():  # editable install: conf/ stands beside the package
+            packaged = Path(__file__).resolve().parent.parent / "conf"
+        hidden = sorted(str(path.relative_to(folder)) for path in Path(folder).rglob("*.yaml") if (packaged / path.relative_to(folder)).is_file())
+        if hidden:
+            print(f"kneeload: warning: {folder} hides these files of kneeload: {', '.join(hidden)}", file=sys.stderr)
+
+
+def _one_sentence(error: BaseException) -> str:
+    """Return what a Hydra or OmegaConf error says in one line."""
+    root: BaseException = error
+    while root.__cause__ is not None and isinstance(root.__cause__, OmegaConfBaseException | HydraException):
+        root = root.__cause__
+    lines = [line.strip() for line in str(root).splitlines() if line.strip() and not line.strip().startswith(("reference_type", "object_type", "full_key", "Set the environment"))]
+    text = " ".join(lines)
+    if "Could not find '" in text:
+        choice = text.split("Could not find '")[1].split("'")[0]
+        group, _, option = choice.rpartition("/")
+        known = text.partition("Available options in")[2].partition(":")[2].split()
+        return str(InputError(group or "configuration", where=group or "command line", got=option, allowed="one of " + ", ".join(known), why="kneeload has no other"))
+    key = getattr(root, "full_key", None)
+    return f"The command line is not usable{f' at {key}' if key else ''}: {text}"
+
+
+def main() -> None:
+    """Run the console command; exit code 0 = done, 2 = bad input (one sentence on stderr), 1 = the simulation failed."""
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors reach us instead of Hydra's own printing
+    _warn_of_shadowed_files(sys.argv[1:])
+    try:
+        _application()
+    except InputError as error:
+        raise SystemExit(_complain(error)) from None
+    except KneeloadError as error:
+        print(f"kneeload: {error}", file=sys.stderr)
+        raise SystemExit(FAILED) from None
+    except (HydraException, OmegaConfBaseException) as error:
+        raise SystemExit(_complain(_one_sentence(error))) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,24 @@
+"""Changes of gait."""
+
+from __future__ import annotations
+
+from kneeload.case import Case
+from kneeload.errors import check_range
+from kneeload.motion import gait
+
+
+def toe_in(case: Case, *, angle_deg: float = 10.0) -> Case:
+    """Return the case with the feet turned in while walking.
+
+    Turning the foot in shifts the knee against the ground reaction in early stance; size, spread and source stand in
+    `kneeload.motion.gait.toe_in`.
+
+    Args:
+        case: the case to change.
+        angle_deg: change of the foot progression angle, degrees inwards, 0 to 25.
+
+    Raises:
+        InputError: an angle out of range.
+    """
+    check_range("toe-in", angle_deg, 0.0, 25.0, "degrees", where="intervention.toe_in.angle_deg", why="nobody keeps walking with feet turned in further")
+    return case.changed("toe_in", gait_changes=(*case.gait_changes, gait.toe_in(angle_deg)))

@@ -1,0 +1,257 @@
+"""What a simulation returns, and the numbers that other programs read from it."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kneeload.bone.dose import BoneLoad
+from kneeload.case import Case
+from kneeload.contact.cycle import COMPARTMENTS, ContactCycle
+from kneeload.contact.cycle import STATUS as CONTACT_STATUS
+from kneeload.errors import ConvergenceError
+from kneeload.forces.loads import JointLoads
+from kneeload.lesion.risk import LesionRisk, PainIndex
+from kneeload.motion.motion import Motion
+from kneeload.subject.anatomy import MOAKS_REGIONS, KneeAnatomy
+from kneeload.units import DEG, NMM_PER_NM
+
+Array = NDArray[np.float64]
+RESIDUAL_LIMIT = 1e-3  # unbalanced share of the applied load that is still called equilibrium
+COMPARTMENT_OF_REGION = {
+    region: "patellofemoral" if region.startswith("patella") or "trochlea" in region else region.rsplit("_", 1)[1]
+    for region in MOAKS_REGIONS if region != "tibia_subspinous"
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ActivityResult:
+    """Motion, forces and contact of one activity (contact None at the load level)."""
+
+    motion: Motion
+    loads: JointLoads
+    contact: ContactCycle | None
+
+    def force(self, compartment: str) -> Array:
+        """Force over the cycle, (101,) N: "medial", "lateral", "tibiofemoral" (their sum) or "patellofemoral".
+
+        With contact it is the contact's own equilibrium, at the load level the frontal-plane balance and the extensor mechanism.
+        """
+        if compartment == "tibiofemoral":
+            return self.force("medial") + self.force("lateral")
+        if self.contact is not None:
+            return getattr(self.contact, compartment).force
+        return getattr(self.loads, f"{compartment}_force")
+
+
+def check_equilibrium(result: ActivityResult) -> ActivityResult:
+    """Return the result if every frame is in equilibrium, else raise ConvergenceError naming activity, joint and frames."""
+    if result.contact is not None:
+        for column, joint in enumerate(("tibiofemoral", "patellofemoral")):
+            bad = np.flatnonzero((result.contact.status[:, column] != 0) | ~(result.contact.residual[:, column] <= RESIDUAL_LIMIT))
+            if bad.size:
+                reason = CONTACT_STATUS[int(result.contact.status[bad[0], column])]
+                raise ConvergenceError(f"The {joint} contact of {result.motion.activity} has no equilibrium in {bad.size} of {len(result.contact.status)} frames "
+                                       f"(first at {bad[0]} % of the cycle: {reason}); the load or the geometry is outside what the joint can carry")
+    return result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class KneeResult:
+    """The answer for one case. Arrays are for a right knee in its own frames; a left knee is the mirror image (z reversed).
+
+    Attributes:
+        case: what was asked.
+        anatomy: the surfaces that were used.
+        day: result per activity of the day; the case's own activity is the first.
+        bone, lesion, pain: None at the load level.
+        change: percent changes against the case without interventions, None for an untouched case.
+        timing: compile_s and solve_ms.
+    """
+
+    case: Case
+    anatomy: KneeAnatomy
+    day: Mapping[str, ActivityResult]
+    bone: BoneLoad | None
+    lesion: LesionRisk | None
+    pain: Mapping[str, PainIndex] | None
+    change: Mapping[str, Any] | None
+    timing: Mapping[str, float]
+
+    @property
+    def main(self) -> ActivityResult:
+        """The case's own activity."""
+        return self.day[self.case.activity.name]
+
+    def peak_frame(self, compartment: str) -> int:
+        """Frame at which the force of a compartment is largest."""
+        return int(np.argmax(self.main.force(compartment)))
+
+    def summary(self) -> dict[str, Any]:
+        """The numbers of summary.json (plain Python types, units in the names)."""
+        return {
+            "version": _version(), "status": "ok", "error": None,
+            "subject": {**asdict(self.case.subject), "bmi": self.case.subject.bmi, "hka_deg": self.case.subject.hka_deg},
+            "activity": self.case.activity.name, "interventions": list(self.case.interventions),
+            "loads": _loads(self), "contact": _contact(self), "bone": _bone(self), "lesion": _lesion(self),
+            "pain": None if self.pain is None else {name: asdict(index) for name, index in self.pain.items()},
+            "change": None if self.change is None else {key: dict(value) for key, value in self.change.items()},
+            "timing": dict(self.timing), "agreement": _agreement(self), "provenance": provenance(self.case, self.main.motion, self.anatomy.name),
+        }
+
+    def waveforms(self) -> dict[str, Array]:
+        """Columns of waveforms.csv, (101,) each, units in the names."""
+        motion, loads, contact = self.main.motion, self.main.loads, self.main.contact
+        columns = {
+            "cycle_percent": np.linspace(0.0, 100.0, len(motion.time)), "time_s": motion.time,
+            "knee_flexion_deg": motion.knee_flexion / DEG, "knee_extension_moment_nm": motion.knee_extension_moment / NMM_PER_NM,
+            "knee_adduction_moment_external_nm": loads.knee_adduction_moment / NMM_PER_NM,
+            **{f"{name}_force_n": self.main.force(name) for name in ("tibiofemoral", "medial", "lateral", "patellofemoral")},
+            "quadriceps_force_n": loads.quadriceps_force,
+            "patellar_tendon_force_n": loads.patellar_tendon_force if contact is None else contact.patellar_tendon_force,
+            **{f"{name}_force_n": loads.muscle_force[:, i] for i, name in enumerate(loads.muscle_names)},
+        }
+        names, forces = (loads.ligament_names, loads.ligament_force) if contact is None else (contact.ligament_names, contact.ligament_force)
+        columns |= {f"{name}_force_n": forces[:, i] for i, name in enumerate(names)}
+        if contact is not None:
+            columns |= {f"{name}_{quantity}": getattr(getattr(contact, name), field) for name in COMPARTMENTS
+                        for quantity, field in (("peak_pressure_mpa", "peak_pressure"), ("mean_pressure_mpa", "mean_pressure"), ("contact_area_mm2", "contact_area"))}
+            columns["equilibrium_residual"] = contact.residual.max(axis=1)
+        return columns | dict(motion.measured or {})
+
+    def regions(self) -> dict[str, list[Any]]:
+        """Columns of regions.csv, one row per MOAKS region; empty at the load level."""
+        if self.bone is None or self.lesion is None:
+            return {}
+        bone, lesion = self.bone, self.lesion
+        return {
+            "region": list(MOAKS_REGIONS), "peak_stress_mpa": bone.peak_stress.tolist(), "peak_contact_pressure_mpa": bone.peak_contact_pressure.tolist(),
+            "daily_dose_mpa_s": bone.daily_dose.tolist(),
+            **{f"daily_dose_{name}_mpa_s": bone.dose_by_activity[:, i].tolist() for i, name in enumerate(bone.activities)},
+            "risk_24mo": lesion.risk_24mo.tolist(), "risk_24mo_low": lesion.risk_24mo_low.tolist(), "risk_24mo_high": lesion.risk_24mo_high.tolist(),
+            "relative_risk": lesion.relative_risk.tolist(), "grade": lesion.grade.tolist(),
+        }
+
+
+def compare(before: KneeResult, after: KneeResult) -> dict[str, dict[str, float]]:
+    """Percent change per compartment from one result to another: peak force, peak pressure and daily dose (negative = falls).
+
+    Results of the load level have no pressure and dose: those changes are nan.
+    """
+    doses = compartment_dose(before), compartment_dose(after)
+    change = {}
+    for name in COMPARTMENTS:
+        pressures = [float("nan") if item.main.contact is None else float(getattr(item.main.contact, name).peak_pressure.max()) for item in (before, after)]
+        change[name] = {
+            "peak_force_pct": _percent(float(before.main.force(name).max()), float(after.main.force(name).max())),
+            "peak_pressure_pct": _percent(*pressures),
+            "daily_dose_pct": _percent(doses[0][name], doses[1][name]),
+        }
+    return change
+
+
+change_between = compare
+
+
+def compartment_dose(result: KneeResult) -> dict[str, float]:
+    """Daily dose summed over the regions of each compartment, MPa s per day (nan at the load level)."""
+    if result.bone is None:
+        return dict.fromkeys(COMPARTMENTS, float("nan"))
+    return {name: float(sum(dose for region, dose in zip(MOAKS_REGIONS, result.bone.daily_dose) if COMPARTMENT_OF_REGION.get(region) == name)) for name in COMPARTMENTS}
+
+
+def _percent(before: float, after: float) -> float:
+    return 0.0 if before == after else (100.0 * (after - before) / before if before else float("inf"))
+
+
+def _loads(result: KneeResult) -> dict[str, Any]:
+    main, weight = result.main, result.case.subject.body_weight_n
+    forces = {name: main.force(name) for name in ("tibiofemoral", "medial", "lateral", "patellofemoral")}
+    total, medial = forces["tibiofemoral"], forces["medial"]
+    peak, impulse = int(np.argmax(total)), float(np.trapezoid(total, main.motion.time))
+    return {
+        "body_weight_n": weight,
+        "peak_kam_nm": float(main.loads.knee_adduction_moment.max()) / NMM_PER_NM,
+        "peak_kfm_nm": float(main.motion.knee_extension_moment.max()) / NMM_PER_NM,
+        **{name: {"peak_force_n": float(force.max()), "peak_force_bw": float(force.max()) / weight, "impulse_ns": float(np.trapezoid(force, main.motion.time))}
+           for name, force in forces.items()},
+        "medial_share_at_peak": float(medial[peak] / total[peak]) if total[peak] > 0 else None,
+        "medial_share_of_impulse": float(np.trapezoid(medial, main.motion.time)) / impulse if impulse > 0 else None,
+    }
+
+
+def _contact(result: KneeResult) -> dict[str, Any] | None:
+    contact = result.main.contact
+    if contact is None:
+        return None
+    summary = {}
+    for name in COMPARTMENTS:
+        part, frame = getattr(contact, name), result.peak_frame(name)
+        summary[name] = {"peak_pressure_mpa": float(part.peak_pressure[frame]), "mean_pressure_mpa": float(part.mean_pressure[frame]),
+                         "contact_area_mm2": float(part.contact_area[frame]), "meniscus_load_share": float(part.meniscus_share[frame])}
+    return summary
+
+
+def _bone(result: KneeResult) -> dict[str, Any] | None:
+    if result.bone is None:
+        return None
+    return {"regions": {region: {"peak_stress_mpa": float(result.bone.peak_stress[i]), "daily_dose_mpa_s": float(result.bone.daily_dose[i])} for i, region in enumerate(MOAKS_REGIONS)}}
+
+
+def _lesion(result: KneeResult) -> dict[str, Any] | None:
+    risk = result.lesion
+    if risk is None:
+        return None
+    return {"regions": {region: {"risk_24mo": float(risk.risk_24mo[i]), "risk_24mo_low": float(risk.risk_24mo_low[i]), "risk_24mo_high": float(risk.risk_24mo_high[i]),
+                                 "relative_risk": float(risk.relative_risk[i]), "grade": int(risk.grade[i])} for i, region in enumerate(MOAKS_REGIONS)}}
+
+
+def _agreement(result: KneeResult) -> dict[str, Any] | None:
+    from kneeload.forces.agreement import compare_with_measured
+
+    return compare_with_measured(result.main.loads, result.main.motion) if result.main.motion.measured else None
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("kneeload")
+
+
+def provenance(case: Case, motion: Motion, anatomy: str) -> dict[str, Any]:
+    """What a reader needs to get the same numbers again (no paths, no host names)."""
+    import numba
+    import scipy
+
+    from kneeload.kernels.cache import source_hash
+
+    return {
+        "kneeload": _version(), "python": platform.python_version(), "numpy": np.__version__, "scipy": scipy.__version__, "numba": numba.__version__,
+        "kernels": source_hash(), "machine": platform.machine(), "anatomy": anatomy, "motion_source": motion.source,
+        "contact_law": None if case.contact is None else case.contact.law, "note": "Information for research and teaching; not a diagnosis.",
+    }
+
+
+class Stopwatch:
+    """Wall time since construction, split into Numba compilation and the rest."""
+
+    def __init__(self) -> None:
+        from numba.core import event
+
+        self._listener = event.TimingListener()
+        self._event = event
+        event.register("numba:compile", self._listener)
+        self._start = time.perf_counter()
+
+    def read(self) -> dict[str, float]:
+        """Return {"compile_s", "solve_ms"} and stop listening."""
+        elapsed = time.perf_counter() - self._start
+        self._event.unregister("numba:compile", self._listener)
+        compiled = self._listener.duration if self._listener.done else 0.0
+        return {"compile_s": compiled, "solve_ms": 1000.0 * max(elapsed - compiled, 0.0)}

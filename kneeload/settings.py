@@ -1,0 +1,92 @@
+"""From configuration to a case: the only place, besides the command line, that knows OmegaConf."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from kneeload import interventions
+from kneeload.bone.model import BoneModel
+from kneeload.case import AnatomySource, Case
+from kneeload.contact.model import ContactModel
+from kneeload.errors import InputError
+from kneeload.forces.muscles import MuscleModel
+from kneeload.lesion.model import LesionModel
+from kneeload.motion.activity import Activity
+from kneeload.subject.materials import Materials
+from kneeload.subject.person import CartilageThicknessScale, Subject
+from kneeload.subject.surface import LayerMaterial
+
+T = TypeVar("T")
+
+
+def case_from_config(cfg: DictConfig) -> Case:
+    """Return the frozen case that a composed configuration describes, interventions applied in the order given.
+
+    Raises:
+        InputError: a key that is unknown or a value that is missing or out of range.
+    """
+    tree = _plain(cfg)
+    contact = dict(tree["contact"])
+    with_contact = contact.pop("name", "elastic_foundation") != "none"
+    materials = _materials(contact)
+    case = Case(
+        subject=_subject(dict(tree["subject"])),
+        activity=_activity(dict(tree["activity"])),
+        anatomy=_anatomy(dict(tree["anatomy"])),
+        materials=materials,
+        muscles=_make(MuscleModel, tree["muscles"], "muscles"),
+        contact=_make(ContactModel, contact, "contact") if with_contact else None,
+        bone=_make(BoneModel, tree["bone"], "bone"),
+        lesion=_make(LesionModel, tree["lesion"], "lesion"),
+    )
+    for name, parameters in tree["intervention"].items():
+        case = interventions.apply(case, name, dict(parameters or {}))
+    return case
+
+
+def _plain(cfg: DictConfig) -> dict[str, Any]:
+    try:
+        return OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)  # type: ignore[return-value]
+    except OmegaConfBaseException as error:
+        key = getattr(error, "full_key", None) or "configuration"
+        raise InputError(f"{key}", where=str(key), got="nothing", allowed="a value", why="this choice cannot run without it") from error
+
+
+def _make(cls: type[T], values: dict[str, Any], where: str) -> T:
+    known = {item.name for item in fields(cls)}  # type: ignore[arg-type]
+    for key in values:
+        if key not in known:
+            raise InputError(f"key '{key}'", where=f"{where}.{key}", got=values[key], allowed="one of " + ", ".join(sorted(known)), why=f"{where} has no such setting")
+    return cls(**values)
+
+
+def _subject(values: dict[str, Any]) -> Subject:
+    scale = values.pop("cartilage_thickness_scale", None) or {}
+    if not isinstance(scale, dict):
+        scale = dict.fromkeys(("femur", "tibia_medial", "tibia_lateral", "patella"), scale)
+    return _make(Subject, {**values, "cartilage_thickness_scale": _make(CartilageThicknessScale, scale, "subject.cartilage_thickness_scale")}, "subject")
+
+
+def _activity(values: dict[str, Any]) -> Activity:
+    return _make(Activity, values, "activity")
+
+
+def _anatomy(values: dict[str, Any]) -> AnatomySource:
+    folder = values.pop("folder", None)
+    return _make(AnatomySource, {**values, "folder": None if folder is None else Path(str(folder)).expanduser()}, "anatomy")
+
+
+def _materials(contact: dict[str, Any]) -> Materials:
+    """Take the materials out of the contact section (where a user looks for them) and build them."""
+    values: dict[str, Any] = {}
+    for layer in ("cartilage", "meniscus"):
+        if layer in contact:
+            values[layer] = _make(LayerMaterial, contact.pop(layer), f"contact.{layer}")
+    if "meniscus_circumferential_modulus_mpa" in contact:
+        values["meniscus_circumferential_modulus_mpa"] = contact.pop("meniscus_circumferential_modulus_mpa")
+    return Materials(**values)

@@ -1,0 +1,81 @@
+"""READ FIRST: the whole flow. subject + activity -> motion -> forces -> contact -> bone -> lesion."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+
+from kneeload.bone.dose import BoneLoad, bone_load
+from kneeload.case import AnatomySource, Case
+from kneeload.contact.cycle_solver import solve_cycle
+from kneeload.forces.joint import joint_loads
+from kneeload.lesion.hazard import lesion_risk
+from kneeload.lesion.pain import pain
+from kneeload.motion.activities import motion_for
+from kneeload.motion.activity import Activity
+from kneeload.result import ActivityResult, KneeResult, Stopwatch, change_between, check_equilibrium
+from kneeload.subject.anatomy import KneeAnatomy
+from kneeload.subject.mesh_folder import mesh_anatomy
+from kneeload.subject.person import Subject
+from kneeload.subject.reference import reference_anatomy
+
+
+def simulate(case: Case) -> KneeResult:
+    """Return where the load lands in this knee, over the case's activity and over the person's day.
+
+    Args:
+        case: person, activity, models and interventions.
+
+    Raises:
+        InputError: the case asks for something that cannot be (a bad file, a bad mesh).
+        ConvergenceError: a frame found no equilibrium.
+    """
+    watch = Stopwatch()
+    anatomy = anatomy_of(case)
+    day = {activity.name: run_activity(case, anatomy, activity) for activity in (case.day() if case.contact else (case.activity,))}
+    bone = lesion = pains = None
+    if case.contact is not None:
+        bone, reference = day_load(case, anatomy, day), reference_load(reference_case(case))
+        lesion = lesion_risk(bone, reference, case.subject, case.lesion)
+        pains = pain(bone, reference, case.subject, case.lesion)
+    result = KneeResult(case=case, anatomy=anatomy, day=day, bone=bone, lesion=lesion, pain=pains, change=None, timing=watch.read())
+    return result if case.baseline is None else replace(result, change=change_between(simulate(case.baseline), result))
+
+
+def anatomy_of(case: Case) -> KneeAnatomy:
+    """Return the surfaces of this person: the parametric reference knee, or the meshes of a folder."""
+    if case.anatomy.folder is not None:
+        return mesh_anatomy(case.anatomy.folder, case.subject, case.materials)
+    return reference_anatomy(case.subject, case.materials)
+
+
+def run_activity(case: Case, anatomy: KneeAnatomy, activity: Activity) -> ActivityResult:
+    """Return motion, forces and contact of one activity of this case."""
+    motion = motion_for(activity, case.subject, case.gait_changes)
+    loads = joint_loads(motion, case.subject, centres_flexion=anatomy.contact_centres_flexion, centres_mm=anatomy.contact_centres_mm,
+                        muscles=case.muscles, brace=case.brace, spacing_mm=case.subject.contact_spacing_mm)
+    contact = None if case.contact is None else solve_cycle(anatomy, motion.knee_flexion, loads, case.contact)
+    return check_equilibrium(ActivityResult(motion=motion, loads=loads, contact=contact))
+
+
+def day_load(case: Case, anatomy: KneeAnatomy, day: dict[str, ActivityResult]) -> BoneLoad:
+    """Return the bone load of the day; where a brace is worn for part of it, the rest of the day is simulated without."""
+    bare, worn = day, 1.0
+    if case.brace is not None:
+        worn = case.brace.share_of_day
+        bare = {activity.name: run_activity(replace(case, brace=None), anatomy, activity) for activity in case.day()} if worn < 1.0 else day
+    return bone_load(anatomy, {name: item.contact for name, item in day.items()}, {name: item.motion for name, item in day.items()}, case.subject,
+                     case.activity.name, case.bone, other_cycles={name: item.contact for name, item in bare.items()}, share=worn)
+
+
+def reference_case(case: Case) -> Case:
+    """Return the person that risks are relative to: same sex and height, BMI 23.5, mean alignment, intact menisci, usual day."""
+    person = Subject(sex=case.subject.sex, height_m=case.subject.height_m, body_mass_kg=23.5 * case.subject.height_m**2)
+    return Case(subject=person, anatomy=AnatomySource(), materials=case.materials, muscles=case.muscles, contact=case.contact, bone=case.bone, lesion=case.lesion)
+
+
+@lru_cache(maxsize=64)
+def reference_load(case: Case) -> BoneLoad:
+    """Return the bone load of a reference person (remembered: many cases share it)."""
+    anatomy = anatomy_of(case)
+    return day_load(case, anatomy, {activity.name: run_activity(case, anatomy, activity) for activity in case.day()})

@@ -1,0 +1,33 @@
+"""What cartilage and meniscus are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from kneeload.errors import check_range
+from kneeload.subject.surface import LayerMaterial
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Materials:
+    """Elastic constants of the soft layers.
+
+    Attributes:
+        cartilage: elastic-foundation cartilage; E 10 MPa and nu 0.45 are the values of the released model of the source knee
+            (Smith 2019, doi 10.1115/1.4041757); published range of E in such models 4 to 15 MPa.
+        meniscus: axial and radial direction of the meniscus; E 20 MPa, nu 0.2 (Donahue 2002, doi 10.1115/1.1470171).
+        meniscus_circumferential_modulus_mpa: tensile modulus along the fibres, MPa; 140 (same source, range 50 to 300).
+    """
+
+    cartilage: LayerMaterial = field(default_factory=lambda: LayerMaterial(youngs_modulus_mpa=10.0, poisson_ratio=0.45))
+    meniscus: LayerMaterial = field(default_factory=lambda: LayerMaterial(youngs_modulus_mpa=20.0, poisson_ratio=0.2))
+    meniscus_circumferential_modulus_mpa: float = 140.0
+
+    def __post_init__(self) -> None:
+        for name, layer in (("cartilage", self.cartilage), ("meniscus", self.meniscus)):
+            check_range(f"Young's modulus of the {name}", layer.youngs_modulus_mpa, 0.05, 500.0, "MPa",
+                        where=f"materials.{name}.youngs_modulus_mpa", why="soft tissue of a joint is neither a liquid nor bone")
+            check_range(f"Poisson's ratio of the {name}", layer.poisson_ratio, 0.0, 0.499, "",
+                        where=f"materials.{name}.poisson_ratio", why="an elastic layer on a stiff base locks at 0.5")
+        check_range("circumferential modulus of the meniscus", self.meniscus_circumferential_modulus_mpa, 0.0, 1000.0, "MPa",
+                    where="materials.meniscus_circumferential_modulus_mpa", why="fibres stiffer than that were never measured")
