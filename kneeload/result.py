@@ -71,7 +71,7 @@ class KneeResult:
         anatomy: the surfaces that were used.
         day: result per activity of the day; the case's own activity is the first.
         bone, lesion, pain: None at the load level.
-        change: percent changes against the case without interventions, None for an untouched case.
+        before: result of the case without its interventions, None for an untouched case.
         timing: compile_s and solve_ms.
     """
 
@@ -81,13 +81,18 @@ class KneeResult:
     bone: BoneLoad | None
     lesion: LesionRisk | None
     pain: Mapping[str, PainIndex] | None
-    change: Mapping[str, Any] | None
+    before: KneeResult | None
     timing: Mapping[str, float]
 
     @property
     def main(self) -> ActivityResult:
         """The case's own activity."""
         return self.day[self.case.activity.name]
+
+    @property
+    def change(self) -> dict[str, dict[str, float]] | None:
+        """Percent changes per compartment against `before`, None for an untouched case."""
+        return None if self.before is None else compare(self.before, self)
 
     def peak_frame(self, compartment: str) -> int:
         """Frame at which the force of a compartment is largest."""
@@ -96,12 +101,12 @@ class KneeResult:
     def summary(self) -> dict[str, Any]:
         """The numbers of summary.json (plain Python types, units in the names)."""
         return {
-            "version": _version(), "status": "ok", "error": None,
+            "version": version_of_kneeload(), "status": "ok", "error": None,
             "subject": {**asdict(self.case.subject), "bmi": self.case.subject.bmi, "hka_deg": self.case.subject.hka_deg},
             "activity": self.case.activity.name, "interventions": list(self.case.interventions),
             "loads": _loads(self), "contact": _contact(self), "bone": _bone(self), "lesion": _lesion(self),
             "pain": None if self.pain is None else {name: asdict(index) for name, index in self.pain.items()},
-            "change": None if self.change is None else {key: dict(value) for key, value in self.change.items()},
+            "change": self.change,
             "timing": dict(self.timing), "agreement": _agreement(self), "provenance": provenance(self.case, self.main.motion, self.anatomy.name),
         }
 
@@ -154,9 +159,6 @@ def compare(before: KneeResult, after: KneeResult) -> dict[str, dict[str, float]
             "daily_dose_pct": _percent(doses[0][name], doses[1][name]),
         }
     return change
-
-
-change_between = compare
 
 
 def compartment_dose(result: KneeResult) -> dict[str, float]:
@@ -218,7 +220,8 @@ def _agreement(result: KneeResult) -> dict[str, Any] | None:
     return compare_with_measured(result.main.loads, result.main.motion) if result.main.motion.measured else None
 
 
-def _version() -> str:
+def version_of_kneeload() -> str:
+    """Version of the installed package."""
     from importlib.metadata import version
 
     return version("kneeload")
@@ -232,7 +235,7 @@ def provenance(case: Case, motion: Motion, anatomy: str) -> dict[str, Any]:
     from kneeload.kernels.cache import source_hash
 
     return {
-        "kneeload": _version(), "python": platform.python_version(), "numpy": np.__version__, "scipy": scipy.__version__, "numba": numba.__version__,
+        "kneeload": version_of_kneeload(), "python": platform.python_version(), "numpy": np.__version__, "scipy": scipy.__version__, "numba": numba.__version__,
         "kernels": source_hash(), "machine": platform.machine(), "anatomy": anatomy, "motion_source": motion.source,
         "contact_law": None if case.contact is None else case.contact.law, "note": "Information for research and teaching; not a diagnosis.",
     }

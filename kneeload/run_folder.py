@@ -7,29 +7,68 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kneeload.errors import InputError
-from kneeload.result import KneeResult, _version
+from kneeload.result import KneeResult, version_of_kneeload
+
+if TYPE_CHECKING:
+    from kneeload.views.scene import Scene
 
 SUMMARY_KEYS = ("version", "status", "error", "subject", "activity", "interventions", "loads", "contact", "bone", "lesion", "pain", "change", "timing", "provenance")
 
 
 def write_run(result: KneeResult, folder: Path, *, pictures: bool = True, vtk: bool = True, report: bool = True) -> list[str]:
-    """Write a result into `folder` (made if needed) and return notes for the reader, such as what could not be drawn.
+    """Write a result into `folder` (made if needed) and return notes for the reader, such as why a picture is flat.
 
     Raises:
         InputError: the folder already holds a run.
     """
-    from kneeload.views import run_views
-
     folder.mkdir(parents=True, exist_ok=True)
     summary = result.summary()
     _write_json(folder / "summary.json", summary)
     _write_table(folder / "waveforms.csv", result.waveforms())
     if result.regions():
         _write_table(folder / "regions.csv", result.regions())
-    return run_views.write_views(result_views(result, summary), folder, pictures=pictures, vtk=vtk, report=report)
+    notes, stress, forces = [], None, None
+    if pictures:
+        notes, stress, forces = _draw(result, summary, folder)
+    if vtk and result.main.contact is not None:
+        from kneeload.views.vtk_files import write_vtk
+
+        write_vtk(folder, scene_of(result, summary))
+    if report:
+        from kneeload.views.report import write_report
+
+        write_report(folder / "report.html", summary, stress=stress, forces=forces, notes=notes)
+    return notes
+
+
+def scene_of(result: KneeResult, summary: dict[str, Any]) -> Scene:
+    """Return what a picture of this result needs (the contact must have been computed)."""
+    from kneeload.views.scene import Scene
+    from kneeload.views.wording import person_line
+
+    if result.main.contact is None:
+        raise InputError("contact", where="contact", got="none", allowed="a result with contact", why="a stress map shows pressures")
+    return Scene(anatomy=result.anatomy, contact=result.main.contact, side=result.case.subject.side, subject=person_line(summary), activity=result.case.activity.name,
+                 interventions=result.case.interventions, body_weight_n=result.case.subject.body_weight_n,
+                 daily_dose=None if result.bone is None else result.bone.daily_dose, risk_24mo=None if result.lesion is None else result.lesion.risk_24mo)
+
+
+def _draw(result: KneeResult, summary: dict[str, Any], folder: Path) -> tuple[list[str], Path | None, Path]:
+    from kneeload.views.curves import draw_curves, knee_curves
+    from kneeload.views.stress import draw_stress
+    from kneeload.views.wording import person_line
+
+    before = result.before
+    forces = draw_curves(
+        folder / "forces.png", knee_curves(result.main.motion, result.main.loads, result.main.contact), title=f"{person_line(summary)}, {result.case.activity.name.replace('_', ' ')}",
+        body_weight_n=result.case.subject.body_weight_n, before=None if before is None else knee_curves(before.main.motion, before.main.loads, before.main.contact))
+    if result.main.contact is None:
+        return [], None, forces
+    picture = draw_stress(folder / "stress.png", scene_of(result, summary))
+    return ([picture.note] if picture.note else []), picture.path, forces
 
 
 def write_failure(folder: Path, sentence: str) -> None:
@@ -37,12 +76,7 @@ def write_failure(folder: Path, sentence: str) -> None:
     path = folder / "summary.json"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        _write_json(path, {**dict.fromkeys(SUMMARY_KEYS), "version": _version(), "status": "failed", "error": sentence})
-
-
-def result_views(result: KneeResult, summary: dict[str, Any]) -> Any:
-    """Placeholder for the views' input; filled when the views room is joined."""
-    raise NotImplementedError
+        _write_json(path, {**dict.fromkeys(SUMMARY_KEYS), "version": version_of_kneeload(), "status": "failed", "error": sentence})
 
 
 def _write_json(path: Path, data: Mapping[str, Any]) -> None:

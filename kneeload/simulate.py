@@ -13,11 +13,13 @@ from kneeload.lesion.hazard import lesion_risk
 from kneeload.lesion.pain import pain
 from kneeload.motion.activities import motion_for
 from kneeload.motion.activity import Activity
-from kneeload.result import ActivityResult, KneeResult, Stopwatch, change_between, check_equilibrium
+from kneeload.result import ActivityResult, KneeResult, Stopwatch, check_equilibrium
 from kneeload.subject.anatomy import KneeAnatomy
 from kneeload.subject.mesh_folder import mesh_anatomy
 from kneeload.subject.person import Subject
 from kneeload.subject.reference import reference_anatomy
+
+WAKING_HOURS = 16.0  # hours of the day in which a knee is used; the share of them with a brace is the share of steps with it (assumption, 14-17)
 
 
 def simulate(case: Case) -> KneeResult:
@@ -31,6 +33,7 @@ def simulate(case: Case) -> KneeResult:
         ConvergenceError: a frame found no equilibrium.
     """
     watch = Stopwatch()
+    before = None if case.baseline is None else simulate(case.baseline)
     anatomy = anatomy_of(case)
     day = {activity.name: run_activity(case, anatomy, activity) for activity in (case.day() if case.contact else (case.activity,))}
     bone = lesion = pains = None
@@ -38,8 +41,7 @@ def simulate(case: Case) -> KneeResult:
         bone, reference = day_load(case, anatomy, day), reference_load(reference_case(case))
         lesion = lesion_risk(bone, reference, case.subject, case.lesion)
         pains = pain(bone, reference, case.subject, case.lesion)
-    result = KneeResult(case=case, anatomy=anatomy, day=day, bone=bone, lesion=lesion, pain=pains, change=None, timing=watch.read())
-    return result if case.baseline is None else replace(result, change=change_between(simulate(case.baseline), result))
+    return KneeResult(case=case, anatomy=anatomy, day=day, bone=bone, lesion=lesion, pain=pains, before=before, timing=watch.read())
 
 
 def anatomy_of(case: Case) -> KneeAnatomy:
@@ -62,7 +64,7 @@ def day_load(case: Case, anatomy: KneeAnatomy, day: dict[str, ActivityResult]) -
     """Return the bone load of the day; where a brace is worn for part of it, the rest of the day is simulated without."""
     bare, worn = day, 1.0
     if case.brace is not None:
-        worn = case.brace.share_of_day
+        worn = min(case.brace.hours_per_day / WAKING_HOURS, 1.0)
         bare = {activity.name: run_activity(replace(case, brace=None), anatomy, activity) for activity in case.day()} if worn < 1.0 else day
     return bone_load(anatomy, {name: item.contact for name, item in day.items()}, {name: item.motion for name, item in day.items()}, case.subject,
                      case.activity.name, case.bone, other_cycles={name: item.contact for name, item in bare.items()}, share=worn)

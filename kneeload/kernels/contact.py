@@ -9,10 +9,15 @@ Each spring or line contributes in the frame of the femur its gradient G = dU/dx
 of the point is dx = w x r + dt + s de, so the sums F = sum G, B = sum r G', K = sum J' D J (6 x 6, spatial) are enough: the
 gradient and Hessian in q follow from the axes e1 = z, e2 = Rz x, e3 = Rz Rx y by d2x / dq_j dq_k = e_j x (e_k x r), j <= k.
 
-Arrays of springs are one array per quantity. Tuples keep the arguments short:
+A spring reads the target's level set once per placing: `place` stores its value, gradient and Hessian at the point where the spring is, and
+the Newton steps use this second-order expansion, which needs no look-up and vectorises. When the body has moved by more than a
+hundredth of a millimetre at the end, the springs are placed anew, so the answer satisfies the level set itself.
+
+Tuples keep the arguments short:
     level = (c, thickness, nearest, nx, ny, nz, ox, oy, oz, inverse spacing)   see kneeload.subject.level_set.LevelSet
     springs = (px, py, pz, area, nx, ny, nz, compliance, thickness, sx, sy, sz, group_start, block_start, block)
-    picked = (x, y, z, area, stiffness, layer, sx, sy, sz, number), picked springs of one frame, grouped as the springs are
+    near = (table (22, N), number (N,)): placed springs, grouped as the springs are; rows of the table: p (3) mm in the body, area,
+        stiffness, layer thickness, outward s (3), place x0 (3) in the femur frame, value, gradient (3), Hessian (6: xx, xy, xz, yy, yz, zz)
     lines = (body point, stiffness per strain, slack length, toe strain)
 """
 
@@ -29,6 +34,9 @@ kernel_inline = njit(forceinline=True, nogil=True, error_model="numpy", fastmath
 
 LENGTH = 20.0  # mm; half the distance between the compartments: turns moments into forces, and angles into lengths
 FACING = -0.2  # a spring counts when the cosine between its normal and the target's outward normal is below this
+FRESH = 0.02  # mm; an expansion this close to its spring is exact to a millionth of the force
+LONGEST = 2.0  # mm; longest step along a coordinate
+UNSEEN, AVERTED = -1.0, -2.0  # states of a spring within a frame, see pick
 LOCKED = 0.9  # strain of the layer at which the nonlinear law goes on along its tangent
 SUMS = 34  # energy, F (3), B (9), K_tt (6), K_rt (9), K_rr (6)
 WEDGE = 11  # s.G, s.D s, D s (3), r x D s (3), s x G (3)
@@ -95,6 +103,26 @@ def _spline(level, x, y, z):
     )
 
 
+@kernel_inline
+def _value(level, x, y, z):
+    """Value of the level set alone, mm."""
+    c = level[0]
+    nz = np.uint64(level[5])
+    plane = np.uint64(level[4]) * nz
+    k, u, v, w = _cell(level, x, y, z)
+    u0, u1, u2, _, _, _ = _taps(u)
+    v0, v1, v2, _, _, _ = _taps(v)
+    w0, w1, w2, _, _, _ = _taps(w)
+    total = 0.0
+    for wx in (u0, u1, u2):
+        m = k
+        for wy in (v0, v1, v2):
+            total += wx * wy * (c[m] * w0 + c[m + np.uint64(1)] * w1 + c[m + np.uint64(2)] * w2)
+            m += nz
+        k += plane
+    return total
+
+
 @kernel
 def level_set_at(level, points, value, gradient, hessian):
     """Fill value (n,), gradient (n, 3) and hessian (n, 6: xx, xy, xz, yy, yz, zz) at points (n, 3), mm."""
@@ -142,10 +170,20 @@ def rotation(q, rot):
     rot[4, 0], rot[4, 1], rot[4, 2] = -sa * cb, ca * cb, sb
 
 
+@kernel_inline
+def _expansion(table, i, x, y, z):
+    """Value, gradient and Hessian of the level set at (x, y, z) from the expansion of placed spring i."""
+    u, v, w = x - table[9, i], y - table[10, i], z - table[11, i]
+    fx, fy, fz = table[13, i], table[14, i], table[15, i]
+    fxx, fxy, fxz, fyy, fyz, fzz = table[16, i], table[17, i], table[18, i], table[19, i], table[20, i], table[21, i]
+    hx, hy, hz = fxx * u + fxy * v + fxz * w, fxy * u + fyy * v + fyz * w, fxz * u + fyz * v + fzz * w
+    f = table[12, i] + u * (fx + 0.5 * hx) + v * (fy + 0.5 * hy) + w * (fz + 0.5 * hz)
+    return f, fx + hx, fy + hy, fz + hz, fxx, fxy, fxz, fyy, fyz, fzz
+
+
 @kernel
-def add_springs(level, picked, first, last, rot, t, nonlinear, sums):
-    """Add energy, F, B and K of the springs first..last-1 to sums (34,): no stores in the loop, no branch."""
-    px, py, pz, area, stiffness, layer = picked[0], picked[1], picked[2], picked[3], picked[4], picked[5]
+def add_springs(table, first, last, rot, t, expansion, nonlinear, sums):
+    """Add energy, F, B and K of the placed springs first..last-1, moved outwards by `expansion` mm, to sums (34,). No stores, no branch."""
     r00, r01, r02 = rot[0, 0], rot[0, 1], rot[0, 2]
     r10, r11, r12 = rot[1, 0], rot[1, 1], rot[1, 2]
     r20, r21, r22 = rot[2, 0], rot[2, 1], rot[2, 2]
@@ -153,13 +191,14 @@ def add_springs(level, picked, first, last, rot, t, nonlinear, sums):
     en = f0 = f1 = f2 = b00 = b01 = b02 = b10 = b11 = b12 = b20 = b21 = b22 = 0.0
     k00 = k01 = k02 = k11 = k12 = k22 = m00 = m01 = m02 = m10 = m11 = m12 = m20 = m21 = m22 = n00 = n01 = n02 = n11 = n12 = n22 = 0.0
     for i in range(np.uint64(first), np.uint64(last)):
-        x0, x1, x2 = px[i], py[i], pz[i]
+        x0, x1, x2 = table[0, i] + expansion * table[6, i], table[1, i] + expansion * table[7, i], table[2, i] + expansion * table[8, i]
         x = r00 * x0 + r01 * x1 + r02 * x2
         y = r10 * x0 + r11 * x1 + r12 * x2
         z = r20 * x0 + r21 * x1 + r22 * x2
-        f, fx, fy, fz, fxx, fxy, fxz, fyy, fyz, fzz = _spline(level, x + t0, y + t1, z + t2)
-        energy, p, slope = _law(-f, stiffness[i], layer[i], nonlinear)
-        w, p, slope = area[i], p * area[i], slope * area[i]
+        f, fx, fy, fz, fxx, fxy, fxz, fyy, fyz, fzz = _expansion(table, i, x + t0, y + t1, z + t2)
+        energy, p, slope = _law(-f, table[4, i], table[5, i], nonlinear)
+        w = table[3, i]
+        p, slope = p * w, slope * w
         en += energy * w
         gx, gy, gz = -p * fx, -p * fy, -p * fz
         f0 += gx
@@ -224,38 +263,46 @@ def _add_point(sums, x, y, z, energy, gx, gy, gz, dxx, dxy, dxz, dyy, dyz, dzz):
 
 
 @kernel
-def add_wedge(level, picked, first, last, rot, t, expansion, nonlinear, sums, wedge):
-    """As add_springs for a meniscus whose springs move outwards by `expansion` (mm); its own sums go to wedge (11,)."""
-    px, py, pz, area, stiffness, layer, sx, sy, sz, _ = picked
-    for i in range(first, last):
-        x0, x1, x2 = px[i] + expansion * sx[i], py[i] + expansion * sy[i], pz[i] + expansion * sz[i]
-        x = rot[0, 0] * x0 + rot[0, 1] * x1 + rot[0, 2] * x2
-        y = rot[1, 0] * x0 + rot[1, 1] * x1 + rot[1, 2] * x2
-        z = rot[2, 0] * x0 + rot[2, 1] * x1 + rot[2, 2] * x2
-        f, fx, fy, fz, fxx, fxy, fxz, fyy, fyz, fzz = _spline(level, x + t[0], y + t[1], z + t[2])
-        if f >= 0.0:
-            continue
-        energy, p, slope = _law(-f, stiffness[i], layer[i], nonlinear)
-        p, slope = p * area[i], slope * area[i]
+def add_wedge(table, first, last, rot, t, expansion, nonlinear, wedge):
+    """Add the sums of a meniscus for its own coordinate, the outward motion s of its springs, to wedge (11,)."""
+    r00, r01, r02 = rot[0, 0], rot[0, 1], rot[0, 2]
+    r10, r11, r12 = rot[1, 0], rot[1, 1], rot[1, 2]
+    r20, r21, r22 = rot[2, 0], rot[2, 1], rot[2, 2]
+    t0, t1, t2 = t[0], t[1], t[2]
+    sg = sd = d0 = d1 = d2 = m0 = m1 = m2 = n0 = n1 = n2 = 0.0
+    for i in range(np.uint64(first), np.uint64(last)):
+        s0, s1, s2 = table[6, i], table[7, i], table[8, i]
+        x0, x1, x2 = table[0, i] + expansion * s0, table[1, i] + expansion * s1, table[2, i] + expansion * s2
+        x = r00 * x0 + r01 * x1 + r02 * x2
+        y = r10 * x0 + r11 * x1 + r12 * x2
+        z = r20 * x0 + r21 * x1 + r22 * x2
+        f, fx, fy, fz, fxx, fxy, fxz, fyy, fyz, fzz = _expansion(table, i, x + t0, y + t1, z + t2)
+        _, p, slope = _law(-f, table[4, i], table[5, i], nonlinear)
+        a = table[3, i]
+        p, slope = p * a, slope * a
+        u = r00 * s0 + r01 * s1 + r02 * s2
+        v = r10 * s0 + r11 * s1 + r12 * s2
+        w = r20 * s0 + r21 * s1 + r22 * s2
         gx, gy, gz = -p * fx, -p * fy, -p * fz
-        dxx, dxy, dxz = slope * fx * fx - p * fxx, slope * fx * fy - p * fxy, slope * fx * fz - p * fxz
-        dyy, dyz, dzz = slope * fy * fy - p * fyy, slope * fy * fz - p * fyz, slope * fz * fz - p * fzz
-        _add_point(sums, x, y, z, energy * area[i], gx, gy, gz, dxx, dxy, dxz, dyy, dyz, dzz)
-        u = rot[0, 0] * sx[i] + rot[0, 1] * sy[i] + rot[0, 2] * sz[i]
-        v = rot[1, 0] * sx[i] + rot[1, 1] * sy[i] + rot[1, 2] * sz[i]
-        w = rot[2, 0] * sx[i] + rot[2, 1] * sy[i] + rot[2, 2] * sz[i]
-        du, dv, dw = dxx * u + dxy * v + dxz * w, dxy * u + dyy * v + dyz * w, dxz * u + dyz * v + dzz * w
-        wedge[0] += u * gx + v * gy + w * gz
-        wedge[1] += u * du + v * dv + w * dw
-        wedge[2] += du
-        wedge[3] += dv
-        wedge[4] += dw
-        wedge[5] += y * dw - z * dv
-        wedge[6] += z * du - x * dw
-        wedge[7] += x * dv - y * du
-        wedge[8] += v * gz - w * gy
-        wedge[9] += w * gx - u * gz
-        wedge[10] += u * gy - v * gx
+        along = slope * (fx * u + fy * v + fz * w)
+        du = along * fx - p * (fxx * u + fxy * v + fxz * w)
+        dv = along * fy - p * (fxy * u + fyy * v + fyz * w)
+        dw = along * fz - p * (fxz * u + fyz * v + fzz * w)
+        sg += u * gx + v * gy + w * gz
+        sd += u * du + v * dv + w * dw
+        d0 += du
+        d1 += dv
+        d2 += dw
+        m0 += y * dw - z * dv
+        m1 += z * du - x * dw
+        m2 += x * dv - y * du
+        n0 += v * gz - w * gy
+        n1 += w * gx - u * gz
+        n2 += u * gy - v * gx
+    j = 0
+    for value in (sg, sd, d0, d1, d2, m0, m1, m2, n0, n1, n2):
+        wedge[j] += value
+        j += 1
 
 
 @kernel
@@ -291,17 +338,15 @@ def add_lines(lines, anchor, rot, t, sums, tension):
 
 
 @kernel
-def _axis_terms(sums, rot, grad, hess):
-    """Turn the spatial sums into gradient and Hessian in the six pose coordinates (added)."""
+def _pose_terms(sums, rot, grad, hess):
+    """Turn the spatial sums into gradient and Hessian in the six coordinates of the pose (added)."""
     ax = np.zeros((3, 3))
     ax[0, 2] = 1.0
     for j in range(3):
         ax[1, j] = rot[3, j]
         ax[2, j] = rot[4, j]
     trace = sums[4] + sums[8] + sums[12]
-    m0, m1, m2 = sums[9 - 0] * 0.0, 0.0, 0.0
     m0, m1, m2 = sums[9] - sums[11], sums[10] - sums[6], sums[5] - sums[7]
-    m0, m1, m2 = _moment(sums)
     for j in range(3):
         grad[j] += ax[j, 0] * m0 + ax[j, 1] * m1 + ax[j, 2] * m2
         grad[3 + j] += sums[1 + j]
@@ -309,26 +354,473 @@ def _axis_terms(sums, rot, grad, hess):
             value = ax[j, 0] * sums[19 + i] + ax[j, 1] * sums[22 + i] + ax[j, 2] * sums[25 + i]
             hess[j, 3 + i] += value
             hess[3 + i, j] += value
-    for j in range(3):
+            hess[3 + j, 3 + i] += sums[13 + _packed(i, j)]
         for k in range(j, 3):
             value, dot = 0.0, 0.0
             for a in range(3):
                 dot += ax[j, a] * ax[k, a]
                 for b in range(3):
-                    lo, hi = min(a, b), max(a, b)
-                    krr = sums[28 + (0 if lo == 0 else 2 if lo == 1 else 3) + hi]
-                    value += ax[j, a] * ax[k, b] * (krr + sums[4 + 3 * a + b])
+                    value += ax[j, a] * ax[k, b] * (sums[28 + _packed(a, b)] + sums[4 + 3 * a + b])
             value -= dot * trace
             hess[j, k] += value
             if k > j:
                 hess[k, j] += value
-    for j in range(3):
-        for k in range(3):
-            lo, hi = min(j, k), max(j, k)
-            hess[3 + j, 3 + k] += sums[13 + (0 if lo == 0 else 2 if lo == 1 else 3) + hi]
 
 
 @kernel
-def _moment(sums):
-    """Moment sum r x G of sums (34,), from B = sum r G'."""
-    return sums[9] - sums[11], sums[10] - sums[6], sums[5] - sums[7]
+def _packed(i, j):
+    """Place of entry (i, j) of a symmetric 3 x 3 matrix stored as xx, xy, xz, yy, yz, zz."""
+    low, high = min(i, j), max(i, j)
+    return high if low == 0 else low + high + 1
+
+
+@kernel
+def _wedge_terms(wedge, rot, n, grad, hess):
+    """Add gradient and Hessian of one meniscus coordinate (number n in q)."""
+    grad[n] += wedge[0]
+    hess[n, n] += wedge[1]
+    for j in range(3):
+        hess[n, 3 + j] += wedge[2 + j]
+        hess[3 + j, n] += wedge[2 + j]
+        a0, a1, a2 = (0.0, 0.0, 1.0) if j == 0 else (rot[2 + j, 0], rot[2 + j, 1], rot[2 + j, 2])
+        value = a0 * (wedge[5] + wedge[8]) + a1 * (wedge[6] + wedge[9]) + a2 * (wedge[7] + wedge[10])
+        hess[n, j] += value
+        hess[j, n] += value
+
+
+@kernel
+def potential(q, near, ranges, lines, anchor, weak, rest, pull, pull_point, moment, nonlinear, work, grad, hess, tension):
+    """Total energy (N mm) at q (n,) with gradient (n,) and Hessian (n, n); the load is dead and so has a potential.
+
+    ranges (g + 1,): borders of the groups in `near`; the last n - 6 groups are menisci. weak (n,) and rest (n,): springs on the
+    coordinates (capsule on the pose, hoop and horns on the menisci). pull (3,) N, femur frame, acts at pull_point (3,) mm of the body.
+    moment (2,) N mm does work on b and c: a moment about the floating axis and about the long axis of the body.
+    work: (rot (5, 3), sums (34,), wedge (11,)).
+    """
+    rot, sums, wedge = work
+    n = q.size
+    groups = ranges.size - 1
+    rotation(q, rot)
+    t = q[3:6]
+    for i in range(n):
+        grad[i] = weak[i] * (q[i] - rest[i])
+        for j in range(n):
+            hess[i, j] = 0.0
+        hess[i, i] = weak[i]
+    energy = 0.0
+    for i in range(n):
+        energy += 0.5 * weak[i] * (q[i] - rest[i]) ** 2
+    for i in range(SUMS):
+        sums[i] = 0.0
+    plain = groups - (n - 6)
+    table = near[0]
+    add_springs(table, ranges[0], ranges[plain], rot, t, 0.0, nonlinear, sums)
+    for m in range(n - 6):
+        for i in range(WEDGE):
+            wedge[i] = 0.0
+        first, last = ranges[plain + m], ranges[plain + m + 1]
+        add_springs(table, first, last, rot, t, q[6 + m], nonlinear, sums)
+        add_wedge(table, first, last, rot, t, q[6 + m], nonlinear, wedge)
+        _wedge_terms(wedge, rot, 6 + m, grad, hess)
+    add_lines(lines, anchor, rot, t, sums, tension)
+    x = rot[0, 0] * pull_point[0] + rot[0, 1] * pull_point[1] + rot[0, 2] * pull_point[2]
+    y = rot[1, 0] * pull_point[0] + rot[1, 1] * pull_point[1] + rot[1, 2] * pull_point[2]
+    z = rot[2, 0] * pull_point[0] + rot[2, 1] * pull_point[1] + rot[2, 2] * pull_point[2]
+    load = -(pull[0] * (x + t[0]) + pull[1] * (y + t[1]) + pull[2] * (z + t[2]))
+    _add_point(sums, x, y, z, load, -pull[0], -pull[1], -pull[2], 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    _pose_terms(sums, rot, grad, hess)
+    grad[1] -= moment[0]
+    grad[2] -= moment[1]
+    return energy + sums[0] - moment[0] * q[1] - moment[1] * q[2]
+
+
+@kernel
+def place(q, level, springs, femoral_compliance, margin, rot, held, near, ranges):
+    """Place the springs that are nearer than margin (mm) to the target and face it; returns their number.
+
+    Blocks of neighbouring springs are tested first by their bounding sphere. The stiffness is 1 / (compliance of the casting layers +
+    femoral thickness x femoral_compliance). The femoral thickness at the spring is read when it comes near for the first time and is then
+    held in held (N,), as is the answer whether it faces the target: UNSEEN, AVERTED or the thickness. So the energy has no jumps
+    while a frame is solved.
+    """
+    px, py, pz, area, _, _, _, compliance, thickness, sx, sy, sz, group_start, block_start, block = springs
+    table, number = near
+    rotation(q, rot)
+    groups = group_start.size - 1
+    plain = groups - (q.size - 6)
+    t0, t1, t2 = q[3], q[4], q[5]
+    count, b = 0, 0
+    for g in range(groups):
+        ranges[g] = count
+        shift = 0.0 if g < plain else q[6 + g - plain]
+        while b < block_start.size - 1 and block_start[b] < group_start[g + 1]:
+            x0, x1, x2 = block[b, 0], block[b, 1], block[b, 2]
+            x = rot[0, 0] * x0 + rot[0, 1] * x1 + rot[0, 2] * x2 + t0
+            y = rot[1, 0] * x0 + rot[1, 1] * x1 + rot[1, 2] * x2 + t1
+            z = rot[2, 0] * x0 + rot[2, 1] * x1 + rot[2, 2] * x2 + t2
+            if _value(level, x, y, z) < block[b, 3] + margin + abs(shift):
+                for i in range(block_start[b], block_start[b + 1]):
+                    if held[i] == AVERTED:
+                        continue
+                    x0, x1, x2 = px[i] + shift * sx[i], py[i] + shift * sy[i], pz[i] + shift * sz[i]
+                    x = rot[0, 0] * x0 + rot[0, 1] * x1 + rot[0, 2] * x2 + t0
+                    y = rot[1, 0] * x0 + rot[1, 1] * x1 + rot[1, 2] * x2 + t1
+                    z = rot[2, 0] * x0 + rot[2, 1] * x1 + rot[2, 2] * x2 + t2
+                    if _value(level, x, y, z) >= margin or not _inside(level, x, y, z):
+                        continue
+                    seen = _spline(level, x, y, z)
+                    if held[i] == UNSEEN:
+                        held[i] = _layer_seen(level, springs, rot, i, x, y, z, seen[1], seen[2], seen[3])
+                        if held[i] == AVERTED:
+                            continue
+                    table[0, count], table[1, count], table[2, count], table[3, count] = px[i], py[i], pz[i], area[i]
+                    table[4, count] = 1.0 / (compliance[i] + held[i] * femoral_compliance)
+                    table[5, count] = thickness[i] + held[i]
+                    table[6, count], table[7, count], table[8, count] = sx[i], sy[i], sz[i]
+                    table[9, count], table[10, count], table[11, count] = x, y, z
+                    j = 12
+                    for value in seen:
+                        table[j, count] = value
+                        j += 1
+                    number[count] = i
+                    count += 1
+            b += 1
+    ranges[groups] = count
+    return count
+
+
+@kernel
+def _layer_seen(level, springs, rot, i, x, y, z, fx, fy, fz):
+    """Thickness of the target's layer at spring i, or AVERTED when its normal does not face the target."""
+    nx, ny, nz = springs[4][i], springs[5][i], springs[6][i]
+    u = rot[0, 0] * nx + rot[0, 1] * ny + rot[0, 2] * nz
+    v = rot[1, 0] * nx + rot[1, 1] * ny + rot[1, 2] * nz
+    w = rot[2, 0] * nx + rot[2, 1] * ny + rot[2, 2] * nz
+    if u * fx + v * fy + w * fz > FACING * math.sqrt(fx * fx + fy * fy + fz * fz):
+        return AVERTED
+    return femoral_thickness(level, x, y, z)
+
+
+@kernel
+def _inside(level, x, y, z):
+    """Whether all 27 taps of a point lie in the grid."""
+    _, _, _, nx, ny, nz, ox, oy, oz, ih = level
+    gx, gy, gz = (x - ox) * ih, (y - oy) * ih, (z - oz) * ih
+    return 0.5 <= gx < nx - 1.5 and 0.5 <= gy < ny - 1.5 and 0.5 <= gz < nz - 1.5
+
+
+@kernel
+def femoral_thickness(level, x, y, z):
+    """Cartilage thickness (mm) of the target at a point, trilinear between the nodes."""
+    _, thickness, _, nx, ny, nz, ox, oy, oz, ih = level
+    gx = min(max((x - ox) * ih, 0.0), nx - 1.0001)
+    gy = min(max((y - oy) * ih, 0.0), ny - 1.0001)
+    gz = min(max((z - oz) * ih, 0.0), nz - 1.0001)
+    ix, iy, iz = int(gx), int(gy), int(gz)
+    u, v, w = gx - ix, gy - iy, gz - iz
+    k = (ix * ny + iy) * nz + iz
+    m = k + ny * nz
+    low = (thickness[k] * (1.0 - w) + thickness[k + 1] * w) * (1.0 - v) + (thickness[k + nz] * (1.0 - w) + thickness[k + nz + 1] * w) * v
+    high = (thickness[m] * (1.0 - w) + thickness[m + 1] * w) * (1.0 - v) + (thickness[m + nz] * (1.0 - w) + thickness[m + nz + 1] * w) * v
+    return low * (1.0 - u) + high * u
+
+
+@kernel
+def solve_spd(matrix, right, shift, free, factor, step):
+    """Solve (matrix + shift I) step = right on the free coordinates by Cholesky; False when it is not positive definite."""
+    n = right.size
+    for j in range(n):
+        if not free[j]:
+            step[j] = 0.0
+            continue
+        diagonal = matrix[j, j] + shift
+        for k in range(j):
+            if free[k]:
+                diagonal -= factor[j, k] * factor[j, k]
+        if not diagonal > 1e-12 * (abs(matrix[j, j]) + shift) or diagonal <= 0.0:
+            return False
+        factor[j, j] = math.sqrt(diagonal)
+        for i in range(j + 1, n):
+            if free[i]:
+                value = matrix[i, j]
+                for k in range(j):
+                    if free[k]:
+                        value -= factor[i, k] * factor[j, k]
+                factor[i, j] = value / factor[j, j]
+    for i in range(n):
+        if free[i]:
+            value = right[i]
+            for k in range(i):
+                if free[k]:
+                    value -= factor[i, k] * step[k]
+            step[i] = value / factor[i, i]
+    for r in range(n):
+        i = n - 1 - r
+        if free[i]:
+            value = step[i]
+            for k in range(i + 1, n):
+                if free[k]:
+                    value -= factor[k, i] * step[k]
+            step[i] = value / factor[i, i]
+    return True
+
+
+@kernel
+def _scaled(grad, hess, free, force, tangent):
+    """Copy gradient and Hessian with angles counted as lengths (angle x LENGTH); returns the norm of the free part, N."""
+    n = grad.size
+    norm = 0.0
+    for i in range(n):
+        si = 1.0 / LENGTH if i < 3 else 1.0
+        force[i] = -grad[i] * si
+        if free[i]:
+            norm += force[i] * force[i]
+        for j in range(n):
+            tangent[i, j] = hess[i, j] * si * (1.0 / LENGTH if j < 3 else 1.0)
+    return math.sqrt(norm)
+
+
+@kernel
+def settle(q, free, level, springs, femoral_compliance, lines, anchor, weak, rest, pull, pull_point, moment, nonlinear, options, held, near, ranges, tension):
+    """Find the pose of least energy from q (n,), in place: Newton with the exact tangent, shifted where it is not positive definite.
+
+    options = (margin mm, reach mm, tolerance N, steps): springs are placed anew when the body has moved by more than half the margin, and
+    at the end when it has moved by more than FRESH; reach is the distance from the body's origin to its farthest spring.
+    Returns (unbalanced force N, Newton steps, evaluations).
+    """
+    margin, reach, tolerance, steps = options[0], options[1], options[2], int(options[3])
+    n = q.size
+    rot, sums, wedge = np.zeros((5, 3)), np.zeros(SUMS), np.zeros(WEDGE)
+    work = (rot, sums, wedge)
+    grad, force, step, trial, base, grad2 = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n)
+    hess, tangent, factor, hess2 = np.zeros((n, n)), np.zeros((n, n)), np.zeros((n, n)), np.zeros((n, n))
+    base[:] = q
+    place(q, level, springs, femoral_compliance, margin, rot, held, near, ranges)
+    energy = potential(q, near, ranges, lines, anchor, weak, rest, pull, pull_point, moment, nonlinear, work, grad, hess, tension)
+    evaluations, shift, norm = 1, 0.0, 0.0
+    for iteration in range(steps):
+        norm = _scaled(grad, hess, free, force, tangent)
+        if norm <= tolerance:
+            if _moved(q, base, reach) <= FRESH:
+                return norm, iteration, evaluations
+            base[:] = q
+            place(q, level, springs, femoral_compliance, margin, rot, held, near, ranges)
+            energy = potential(q, near, ranges, lines, anchor, weak, rest, pull, pull_point, moment, nonlinear, work, grad, hess, tension)
+            evaluations += 1
+            norm = _scaled(grad, hess, free, force, tangent)
+            if norm <= tolerance:
+                return norm, iteration, evaluations
+        while not solve_spd(tangent, force, shift, free, factor, step):
+            shift = max(4.0 * shift, 1.0)
+            if shift > 1e12:
+                return norm, iteration, evaluations
+        longest, slope = 0.0, 0.0
+        for i in range(n):
+            longest = max(longest, abs(step[i]))
+            slope -= force[i] * step[i]
+        scale = min(1.0, LONGEST / longest)
+        accepted = False
+        new = energy
+        for _ in range(12):
+            for i in range(n):
+                trial[i] = q[i] + scale * step[i] * (1.0 / LENGTH if i < 3 else 1.0)
+            if _moved(trial, base, reach) > 0.5 * margin:
+                place(trial, level, springs, femoral_compliance, margin + _moved(trial, q, reach), rot, held, near, ranges)
+                base[:] = trial
+                energy = potential(q, near, ranges, lines, anchor, weak, rest, pull, pull_point, moment, nonlinear, work, grad2, hess2, tension)
+                evaluations += 1
+            new = potential(trial, near, ranges, lines, anchor, weak, rest, pull, pull_point, moment, nonlinear, work, grad2, hess2, tension)
+            evaluations += 1
+            if new <= energy + 1e-4 * scale * slope + 1e-10 * abs(energy):
+                accepted = True
+                break
+            scale *= 0.5 if scale > 0.3 else 0.25
+        if not accepted:
+            if shift > 1e6:
+                return norm, iteration, evaluations
+            shift = max(10.0 * shift, 10.0)
+            energy = potential(q, near, ranges, lines, anchor, weak, rest, pull, pull_point, moment, nonlinear, work, grad, hess, tension)
+            continue
+        energy = new
+        q[:] = trial
+        grad[:] = grad2
+        hess[:] = hess2
+        shift = 0.0 if shift < 2.0 else 0.1 * shift
+    return _scaled(grad, hess, free, force, tangent), steps, evaluations
+
+
+@kernel
+def _moved(q, base, reach):
+    """Upper bound of the distance (mm) that any spring has moved between two poses."""
+    turn = abs(q[0] - base[0]) + abs(q[1] - base[1]) + abs(q[2] - base[2])
+    shift = abs(q[3] - base[3]) + abs(q[4] - base[4]) + abs(q[5] - base[5])
+    wedge = 0.0
+    for i in range(6, q.size):
+        wedge = max(wedge, abs(q[i] - base[i]))
+    return turn * reach + shift + wedge
+
+
+@kernel
+def report(q, level, near, ranges, home, nonlinear, rot, pressure, triangle, force, scalars):
+    """Write pressures of the placed springs and sum per group; home (N,): place of each spring in pressure and triangle (N,).
+
+    force (g, 3): N on the body, femur frame. scalars (g, 5): area mm2, normal force N and normal force times x, y, z of the spring (body frame).
+    """
+    rotation(q, rot)
+    table, number = near
+    groups = ranges.size - 1
+    plain = groups - (q.size - 6)
+    nearest, nx, ny, nz, ox, oy, oz, ih = level[2], level[3], level[4], level[5], level[6], level[7], level[8], level[9]
+    for g in range(groups):
+        shift = 0.0 if g < plain else q[6 + g - plain]
+        for i in range(ranges[g], ranges[g + 1]):
+            x0, x1, x2 = table[0, i] + shift * table[6, i], table[1, i] + shift * table[7, i], table[2, i] + shift * table[8, i]
+            x = rot[0, 0] * x0 + rot[0, 1] * x1 + rot[0, 2] * x2 + q[3]
+            y = rot[1, 0] * x0 + rot[1, 1] * x1 + rot[1, 2] * x2 + q[4]
+            z = rot[2, 0] * x0 + rot[2, 1] * x1 + rot[2, 2] * x2 + q[5]
+            f, fx, fy, fz, _, _, _, _, _, _ = _expansion(table, i, x, y, z)
+            if f >= 0.0:
+                continue
+            _, p, _ = _law(-f, table[4, i], table[5, i], nonlinear)
+            w = p * table[3, i]
+            k = home[number[i]]
+            pressure[k] = p
+            a = min(max(int((x - ox) * ih + 0.5), 0), nx - 1)
+            b = min(max(int((y - oy) * ih + 0.5), 0), ny - 1)
+            c = min(max(int((z - oz) * ih + 0.5), 0), nz - 1)
+            triangle[k] = nearest[(a * ny + b) * nz + c]
+            force[g, 0] += w * fx
+            force[g, 1] += w * fy
+            force[g, 2] += w * fz
+            scalars[g, 0] += table[3, i]
+            scalars[g, 1] += w
+            scalars[g, 2] += w * x0
+            scalars[g, 3] += w * x1
+            scalars[g, 4] += w * x2
+
+
+@kernel
+def solve_frames(start, free, level, springs, home, femoral_compliance, lines, anchor, weak, rest, flexion, pull, pull_point, moment,
+                 load, nonlinear, options, poses, tension, pressure, triangle, force, scalars, residual, iterations, status):
+    """Equilibrium of one body in every frame (T), each from the poses of the frames before it.
+
+    start (T, n): separated poses to start from when there is nothing better; rest (T, n); flexion (T,) rad is prescribed when free[0] is
+    False; anchor (T, k, 3), pull (T, 3), pull_point (T, 3), moment (T, 2), load (T,) N, the size of the load that the residual is measured by. When a frame does not converge it
+    is tried from the pose of the frame before, from a separated pose, and with the load put on in steps. Filled: poses (T, n),
+    tension (T, k), pressure and triangle (T, N), force (T, g, 3), scalars (T, g, 5), residual (T,), iterations (T, 2: steps,
+    evaluations), status (T,).
+    """
+    frames, n = start.shape
+    count = springs[0].size
+    groups = springs[12].size - 1
+    near = (np.empty((22, count)), np.empty(count, np.int64))
+    ranges, rot, held = np.zeros(groups + 1, np.int64), np.zeros((5, 3)), np.empty(count)
+    q, local, frame_pull, frame_moment = np.empty(n), options.copy(), np.empty(3), np.empty(2)
+    for k in range(frames):
+        steps, evaluations, best = 0, 0, np.inf
+        for attempt in range(4):
+            stages = 1
+            if attempt == 0 and k > 1:
+                q[:] = 2.0 * poses[k - 1] - poses[k - 2]
+            elif attempt < 2 and k > 0:
+                q[:] = poses[k - 1]
+            else:
+                q[:] = start[k]
+            if attempt == 3:
+                stages = 5
+            if not free[0]:
+                q[0] = -flexion[k]
+            norm = np.inf
+            held[:] = UNSEEN
+            for stage in range(stages):
+                part = 1.0 if stages == 1 else 0.02 * 50.0 ** (stage / (stages - 1.0))
+                for i in range(3):
+                    frame_pull[i] = pull[k, i] * part
+                for i in range(2):
+                    frame_moment[i] = moment[k, i] * part
+                local[2] = options[2] * load[k]
+                norm, used, tried = settle(q, free, level, springs, femoral_compliance, lines, anchor[k], weak, rest[k], frame_pull,
+                                           pull_point[k], frame_moment, nonlinear, local, held, near, ranges, tension[k])
+                steps += used
+                evaluations += tried
+            if norm < best:
+                best = norm
+                poses[k] = q
+                status[k] = 0 if norm <= 1e-3 * load[k] else (1 if used >= int(options[3]) else 2)
+            if best <= 1e-3 * load[k]:
+                break
+        if norm > best:
+            q[:] = poses[k]
+            place(q, level, springs, femoral_compliance, options[0], rot, held, near, ranges)
+        residual[k] = best / load[k]
+        iterations[k, 0], iterations[k, 1] = steps, evaluations
+        report(q, level, near, ranges, home, nonlinear, rot, pressure[k], triangle[k], force[k], scalars[k])
+        area = 0.0
+        for g in range(groups):
+            area += scalars[k, g, 0]
+        if area == 0.0 and status[k] == 0:
+            status[k] = 3
+
+
+@kernel
+def stress_in_pose(q, level, springs, home, femoral_compliance, nonlinear, pressure, depth, sums):
+    """Contact in pose q (6,): fill pressure and depth (N,), sums (8,) = force N (femur frame), moment N mm about the body's origin, area mm2,
+    normal force N; returns the largest strain of the layers."""
+    count = springs[0].size
+    groups = springs[12].size - 1
+    near = (np.empty((22, count)), np.empty(count, np.int64))
+    table, number = near
+    ranges, rot, held = np.zeros(groups + 1, np.int64), np.zeros((5, 3)), np.full(count, UNSEEN)
+    strain = 0.0
+    for i in range(place(q, level, springs, femoral_compliance, 0.0, rot, held, near, ranges)):
+        x, y, z = table[9, i] - q[3], table[10, i] - q[4], table[11, i] - q[5]
+        f, fx, fy, fz = table[12, i], table[13, i], table[14, i], table[15, i]
+        _, p, _ = _law(-f, table[4, i], table[5, i], nonlinear)
+        strain = max(strain, -f / table[5, i])
+        w = p * table[3, i]
+        k = home[number[i]]
+        pressure[k], depth[k] = p, -f
+        sums[0] += w * fx
+        sums[1] += w * fy
+        sums[2] += w * fz
+        sums[3] += w * (y * fz - z * fy)
+        sums[4] += w * (z * fx - x * fz)
+        sums[5] += w * (x * fy - y * fx)
+        sums[6] += table[3, i]
+        sums[7] += w
+    return strain
+
+
+@kernel
+def area_percentile(pressure, area, first, last, share):
+    """Pressure that only a `share` of the area in contact exceeds, columns first..last-1 of pressure (N,), by two histograms."""
+    top, total = 0.0, 0.0
+    for i in range(first.size):
+        for j in range(first[i], last[i]):
+            if pressure[j] > 0.0:
+                top = max(top, pressure[j])
+                total += area[j]
+    if total == 0.0:
+        return 0.0
+    bins = np.zeros(256)
+    low, high, above = 0.0, top * (1.0 + 1e-6), 0.0
+    for _ in range(3):
+        bins[:] = 0.0
+        width = (high - low) / bins.size
+        for i in range(first.size):
+            for j in range(first[i], last[i]):
+                if pressure[j] > 0.0 and low <= pressure[j] < high:
+                    bins[min(int((pressure[j] - low) / width), bins.size - 1)] += area[j]
+        b = bins.size - 1
+        while b > 0 and above + bins[b] <= share * total:
+            above += bins[b]
+            b -= 1
+        low, high = low + b * width, low + (b + 1) * width
+    return min(high, top)
+
+
+@kernel
+def area_percentiles(pressure, area, first, last, share, peak):
+    """`area_percentile` of every frame: pressure (T, N), area (N,), peak (T,)."""
+    for k in range(pressure.shape[0]):
+        peak[k] = area_percentile(pressure[k], area, first, last, share)

@@ -16,6 +16,32 @@ from kneeload.kernels.options import kernel, kernel_strict
 
 
 @kernel_strict
+def _closest_on_segment(px, py, pz, ax, ay, az, bx, by, bz):
+    """Return (x, y, z, squared distance) of the point of segment a, b nearest to p."""
+    ux, uy, uz = bx - ax, by - ay, bz - az
+    uu = ux * ux + uy * uy + uz * uz
+    s = 0.0
+    if uu > 0.0:
+        s = min(max(((px - ax) * ux + (py - ay) * uy + (pz - az) * uz) / uu, 0.0), 1.0)
+    x, y, z = ax + s * ux, ay + s * uy, az + s * uz
+    return x, y, z, (px - x) * (px - x) + (py - y) * (py - y) + (pz - z) * (pz - z)
+
+
+@kernel_strict
+def _closest_on_edges(px, py, pz, ax, ay, az, bx, by, bz, cx, cy, cz):
+    """Return (x, y, z, feature) of the nearest point on the three edges."""
+    x, y, z, least = _closest_on_segment(px, py, pz, ax, ay, az, bx, by, bz)
+    feature = 3
+    x1, y1, z1, d1 = _closest_on_segment(px, py, pz, bx, by, bz, cx, cy, cz)
+    if d1 < least:
+        x, y, z, least, feature = x1, y1, z1, d1, 4
+    x2, y2, z2, d2 = _closest_on_segment(px, py, pz, cx, cy, cz, ax, ay, az)
+    if d2 < least:
+        x, y, z, feature = x2, y2, z2, 5
+    return x, y, z, feature
+
+
+@kernel_strict
 def closest_on_triangle(px, py, pz, ax, ay, az, bx, by, bz, cx, cy, cz):
     """Return (x, y, z, feature) of the point of triangle a, b, c nearest to p; all lengths in one unit, one frame.
 
@@ -30,6 +56,8 @@ def closest_on_triangle(px, py, pz, ax, ay, az, bx, by, bz, cx, cy, cz):
     uv = ux * vx + uy * vy + uz * vz
     uw = ux * wx + uy * wy + uz * wz
     vw = vx * wx + vy * wy + vz * wz
+    if uu * vv - uv * uv <= 1e-14 * uu * vv:  # no area: the signs below would be rounding
+        return _closest_on_edges(px, py, pz, ax, ay, az, bx, by, bz, cx, cy, cz)
     if uw <= 0.0 and vw <= 0.0:
         return ax, ay, az, 0
     ub, vb = uw - uu, vw - uv  # projections measured from corner b
@@ -39,11 +67,11 @@ def closest_on_triangle(px, py, pz, ax, ay, az, bx, by, bz, cx, cy, cz):
     if vc >= 0.0 and uc <= vc:
         return cx, cy, cz, 2
     weight_c = uw * vb - ub * vw
-    if uu > 0.0 and weight_c <= 0.0 and uw >= 0.0 and ub <= 0.0:
+    if weight_c <= 0.0 and uw >= 0.0 and ub <= 0.0:
         s = uw / uu
         return ax + s * ux, ay + s * uy, az + s * uz, 3
     weight_b = uc * vw - uw * vc
-    if vv > 0.0 and weight_b <= 0.0 and vw >= 0.0 and vc <= 0.0:
+    if weight_b <= 0.0 and vw >= 0.0 and vc <= 0.0:
         s = vw / vv
         return ax + s * vx, ay + s * vy, az + s * vz, 5
     weight_a = ub * vc - uc * vb
@@ -72,12 +100,12 @@ def splat(points, triangles, normals, open_feature, origin, spacing, band, squar
         bx, by, bz = points[b, 0], points[b, 1], points[b, 2]
         cx, cy, cz = points[c, 0], points[c, 1], points[c, 2]
         fx, fy, fz = normals[t, 6, 0], normals[t, 6, 1], normals[t, 6, 2]
-        i0 = max(0, int(math.ceil((min(ax, bx, cx) - band - origin[0]) / spacing)))
-        i1 = min(nx - 1, int(math.floor((max(ax, bx, cx) + band - origin[0]) / spacing)))
-        j0 = max(0, int(math.ceil((min(ay, by, cy) - band - origin[1]) / spacing)))
-        j1 = min(ny - 1, int(math.floor((max(ay, by, cy) + band - origin[1]) / spacing)))
-        k0 = max(0, int(math.ceil((min(az, bz, cz) - band - origin[2]) / spacing)))
-        k1 = min(nz - 1, int(math.floor((max(az, bz, cz) + band - origin[2]) / spacing)))
+        i0 = max(0, math.ceil((min(ax, bx, cx) - band - origin[0]) / spacing))
+        i1 = min(nx - 1, math.floor((max(ax, bx, cx) + band - origin[0]) / spacing))
+        j0 = max(0, math.ceil((min(ay, by, cy) - band - origin[1]) / spacing))
+        j1 = min(ny - 1, math.floor((max(ay, by, cy) + band - origin[1]) / spacing))
+        k0 = max(0, math.ceil((min(az, bz, cz) - band - origin[2]) / spacing))
+        k1 = min(nz - 1, math.floor((max(az, bz, cz) + band - origin[2]) / spacing))
         for i in range(i0, i1 + 1):
             px = origin[0] + i * spacing
             for j in range(j0, j1 + 1):
@@ -115,13 +143,13 @@ def nearest_in_cells(queries, points, triangles, normals, open_feature, low, cel
     sx, sy, sz = starts.shape[0], starts.shape[1], starts.shape[2]
     for q in range(queries.shape[0]):
         px, py, pz = queries[q, 0], queries[q, 1], queries[q, 2]
-        ci = int(math.floor((px - low[0]) / cell))
-        cj = int(math.floor((py - low[1]) / cell))
-        ck = int(math.floor((pz - low[2]) / cell))
+        ci = math.floor((px - low[0]) / cell)
+        cj = math.floor((py - low[1]) / cell)
+        ck = math.floor((pz - low[2]) / cell)
         best = reach * reach
         found = -1
         nearest[q], side[q], distance[q] = -1, 0, np.inf
-        rings = int(math.ceil(reach / cell)) + 1
+        rings = math.ceil(reach / cell) + 1
         # the first ring that meets the grid at all
         first = max(0, -ci, -cj, -ck, ci - sx + 1, cj - sy + 1, ck - sz + 1)
         for ring in range(first, rings + 1):
@@ -129,12 +157,19 @@ def nearest_in_cells(queries, points, triangles, normals, open_feature, low, cel
             if clearance > 0.0 and clearance * clearance >= best:
                 break
             for i in range(max(0, ci - ring), min(sx - 1, ci + ring) + 1):
+                gap_x = max(low[0] + i * cell - px, px - low[0] - (i + 1) * cell, 0.0)
+                if gap_x * gap_x >= best:
+                    continue
                 for j in range(max(0, cj - ring), min(sy - 1, cj + ring) + 1):
+                    gap_y = max(low[1] + j * cell - py, py - low[1] - (j + 1) * cell, 0.0)
+                    if gap_x * gap_x + gap_y * gap_y >= best:
+                        continue
                     shell = abs(i - ci) == ring or abs(j - cj) == ring
                     step = 1 if shell or ring == 0 else 2 * ring
                     k = ck - ring
                     while k <= ck + ring:
-                        if 0 <= k < sz:
+                        gap_z = max(low[2] + k * cell - pz, pz - low[2] - (k + 1) * cell, 0.0)
+                        if 0 <= k < sz and gap_x * gap_x + gap_y * gap_y + gap_z * gap_z < best:
                             for s in range(starts[i, j, k, 0], starts[i, j, k, 1]):
                                 t = members[s]
                                 a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
@@ -164,6 +199,47 @@ def nearest_in_cells(queries, points, triangles, normals, open_feature, low, cel
 
 
 @kernel_strict
+def _eikonal_step(a, b, c, h):
+    """Upwind solution of |grad u| = 1 from the smaller neighbours a, b, c along the three axes, spacing h (all mm)."""
+    low, high = min(a, b, c), max(a, b, c)
+    middle = max(min(a, b), min(max(a, b), c))
+    u = low + h
+    if u > middle:
+        u = 0.5 * (low + middle + math.sqrt(max(2.0 * h * h - (middle - low) * (middle - low), 0.0)))
+        if u > high:
+            total = low + middle + high
+            u = (total + math.sqrt(max(total * total - 3.0 * (low * low + middle * middle + high * high - h * h), 0.0))) / 3.0
+    return u
+
+
+@kernel_strict
+def extend(distance, known, spacing, rounds):
+    """Carry distances on from the known nodes by fast sweeping (Zhao 2005, doi 10.1090/S0025-5718-04-01678-3).
+
+    Args:
+        distance: (nx, ny, nz) mm, without sign; large where not known; changed there. known: (nx, ny, nz) bool.
+        spacing: mm. rounds: number of times that the eight sweep directions are gone through.
+    """
+    nx, ny, nz = distance.shape
+    for sweep in range(8 * rounds):
+        reverse_x, reverse_y, reverse_z = sweep & 1, (sweep >> 1) & 1, (sweep >> 2) & 1
+        for ii in range(nx):
+            i = nx - 1 - ii if reverse_x else ii
+            for jj in range(ny):
+                j = ny - 1 - jj if reverse_y else jj
+                for kk in range(nz):
+                    k = nz - 1 - kk if reverse_z else kk
+                    if known[i, j, k]:
+                        continue
+                    a = min(distance[max(i - 1, 0), j, k], distance[min(i + 1, nx - 1), j, k])
+                    b = min(distance[i, max(j - 1, 0), k], distance[i, min(j + 1, ny - 1), k])
+                    c = min(distance[i, j, max(k - 1, 0)], distance[i, j, min(k + 1, nz - 1)])
+                    u = _eikonal_step(a, b, c, spacing)
+                    if u < distance[i, j, k]:
+                        distance[i, j, k] = u
+
+
+@kernel_strict
 def first_above(queries, points, triangles, low, cell, starts, members, reach, height, hit):
     """First triangle met from each query point along +z (points and queries already turned so that the ray is +z).
 
@@ -175,8 +251,8 @@ def first_above(queries, points, triangles, low, cell, starts, members, reach, h
     for q in range(queries.shape[0]):
         px, py, pz = queries[q, 0], queries[q, 1], queries[q, 2]
         height[q], hit[q] = np.inf, -1
-        i = int(math.floor((px - low[0]) / cell))
-        j = int(math.floor((py - low[1]) / cell))
+        i = math.floor((px - low[0]) / cell)
+        j = math.floor((py - low[1]) / cell)
         if i < 0 or j < 0 or i >= starts.shape[0] or j >= starts.shape[1]:
             continue
         for s in range(starts[i, j, 0, 0], starts[i, j, 0, 1]):

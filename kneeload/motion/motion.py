@@ -26,6 +26,7 @@ class Motion:
         hip_extension_moment: (101,) N mm, internal, extension positive, or None.
         ankle_plantarflexion_moment: (101,) N mm, internal, plantarflexion positive, or None.
         net_axial_force: (101,) N, along the tibia, positive compresses the knee (ground reaction less the weight and inertia below the knee).
+        net_anterior_force: (101,) N, across the tibia, positive pulls the tibia forwards (same parts as `net_axial_force`), or None where unknown.
         cycles_per_second: how often the cycle repeats while the activity lasts, 1/s (0 for a static pose).
         source: citation of the curves.
         knee_extension_moment_sd, knee_adduction_moment_sd: (101,) N mm between-person standard deviation, or None.
@@ -48,3 +49,10 @@ class Motion:
     knee_extension_moment_sd: NDArray[np.float64] | None = None
     knee_adduction_moment_sd: NDArray[np.float64] | None = None
     measured: dict[str, NDArray[np.float64]] | None = None
+    net_anterior_force: NDArray[np.float64] | None = None
+
+    def __post_init__(self) -> None:
+        arrays = [getattr(self, name) for name in self.__slots__] + list((self.measured or {}).values())
+        for array in arrays:
+            if isinstance(array, np.ndarray):
+                array.setflags(write=False)

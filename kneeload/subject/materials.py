@@ -14,9 +14,10 @@ class Materials:
 
     Attributes:
         cartilage: elastic-foundation cartilage; E 10 MPa and nu 0.45 are the values of the released model of the source knee
-            (Smith 2019, doi 10.1115/1.4041757); published range of E in such models 4 to 15 MPa.
-        meniscus: axial and radial direction of the meniscus; E 20 MPa, nu 0.2 (Donahue 2002, doi 10.1115/1.1470171).
-        meniscus_circumferential_modulus_mpa: tensile modulus along the fibres, MPa; 140 (same source, range 50 to 300).
+            in OpenSim-JAM (Lenhart 2015, Smith 2019); other released versions of it use 5 MPa, so take 5 to 15 MPa as the range.
+        meniscus: axial and radial direction of the meniscus; E 20 MPa, nu 0.2, the values of common finite element models
+            (Donahue 2002, doi 10.1115/1.1470171).
+        meniscus_circumferential_modulus_mpa: tensile modulus along the fibres, MPa; 140 (same models; assumed range 50 to 300).
     """
 
     cartilage: LayerMaterial = field(default_factory=lambda: LayerMaterial(youngs_modulus_mpa=10.0, poisson_ratio=0.45))

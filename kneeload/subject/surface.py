@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+
+from kneeload.errors import InputError
 
 Body = Literal["femur", "tibia", "patella"]
+
+
+def _read_only(values: ArrayLike, dtype: type) -> NDArray:
+    array: NDArray = np.ascontiguousarray(values, dtype=dtype).view()
+    array.setflags(write=False)
+    return array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -23,6 +32,54 @@ class TriangleMesh:
     points: NDArray[np.float64]
     triangles: NDArray[np.int32]
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "points", _read_only(self.points, np.float64))
+        object.__setattr__(self, "triangles", _read_only(self.triangles, np.int32))
+
+    @property
+    def centroids(self) -> NDArray[np.float64]:
+        """Centres of the triangles, (m, 3) mm, frame of the body."""
+        return self.points[self.triangles].mean(axis=1)
+
+    @property
+    def area_vectors(self) -> NDArray[np.float64]:
+        """Outward normals times areas, (m, 3) mm2, frame of the body."""
+        a, b, c = (self.points[self.triangles[:, k]] for k in range(3))
+        return 0.5 * np.cross(b - a, c - a)
+
+    @property
+    def areas(self) -> NDArray[np.float64]:
+        """Areas of the triangles, (m,) mm2."""
+        return np.linalg.norm(self.area_vectors, axis=1)
+
+    @property
+    def normals(self) -> NDArray[np.float64]:
+        """Outward unit normals, (m, 3) no unit, frame of the body (zero for a triangle without area)."""
+        vectors = self.area_vectors
+        return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-300)
+
+    @property
+    def volume_mm3(self) -> float:
+        """Enclosed volume by the divergence theorem, mm3; negative for a closed mesh that is inside out."""
+        middle = self.points.mean(axis=0)
+        return float(np.einsum("mi,mi->", self.centroids - middle, self.area_vectors) / 3.0)
+
+    def transformed(self, rotation: ArrayLike, translation_mm: ArrayLike) -> TriangleMesh:
+        """Return the mesh at x' = R x + t; R (3, 3) without unit, t (3,) in mm; a reflection turns the triangles over."""
+        turn = np.asarray(rotation, dtype=np.float64)
+        triangles = self.triangles[:, ::-1] if np.linalg.det(turn) < 0.0 else self.triangles
+        return TriangleMesh(points=self.points @ turn.T + np.asarray(translation_mm, dtype=np.float64), triangles=triangles)
+
+    def mirrored(self) -> TriangleMesh:
+        """Return the mirror image z -> -z (a left knee as a right one), normals still outwards."""
+        return self.transformed(np.diag([1.0, 1.0, -1.0]), np.zeros(3))
+
+    def selected(self, keep: NDArray) -> TriangleMesh:
+        """Return the mesh of the kept triangles only; `keep` is (m,) bool or triangle numbers. Unused points are dropped."""
+        kept = self.triangles[keep]
+        used, local = np.unique(kept, return_inverse=True)
+        return TriangleMesh(points=self.points[used], triangles=local.reshape(-1, 3).astype(np.int32))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerMaterial:
@@ -35,6 +92,20 @@ class LayerMaterial:
 
     youngs_modulus_mpa: float
     poisson_ratio: float
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.youngs_modulus_mpa < np.inf:
+            raise InputError("Young's modulus of a layer", where="youngs_modulus_mpa", got=self.youngs_modulus_mpa, allowed="above 0 MPa",
+                             why="a layer without stiffness carries no load")
+        if not 0.0 <= self.poisson_ratio < 0.5:
+            raise InputError("Poisson's ratio of a layer", where="poisson_ratio", got=self.poisson_ratio, allowed="at least 0 and below 0.5",
+                             why="the confined modulus E(1-nu)/((1+nu)(1-2nu)) of the elastic foundation is infinite at 0.5")
+
+    @property
+    def confined_modulus_mpa(self) -> float:
+        """Modulus of a layer that cannot spread sideways, E(1-nu)/((1+nu)(1-2nu)), MPa (Bei and Fregly 2004, PMC1680082)."""
+        nu = self.poisson_ratio
+        return self.youngs_modulus_mpa * (1.0 - nu) / ((1.0 + nu) * (1.0 - 2.0 * nu))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -56,3 +127,77 @@ class ArticularSurface:
     thickness_mm: NDArray[np.float64]
     material: LayerMaterial
     region: NDArray[np.int8]
+
+    def __post_init__(self) -> None:
+        count = len(self.mesh.triangles)
+        object.__setattr__(self, "thickness_mm", _read_only(self.thickness_mm, np.float64))
+        object.__setattr__(self, "region", _read_only(self.region, np.int8))
+        for what, shape in (("layer thickness", self.thickness_mm.shape), ("region", self.region.shape)):
+            if shape != (count,):
+                raise InputError(what, where=self.name, got=shape, allowed=f"one value for each of {count} triangles", why="it varies over the surface")
+        if not (np.all(np.isfinite(self.thickness_mm)) and np.all(self.thickness_mm >= 0.0)):
+            raise InputError("layer thickness", where=self.name, got=float(np.min(self.thickness_mm)), allowed="finite and not negative, in mm",
+                             why="it divides the depth of the contact")
+
+    @classmethod
+    def from_mesh(
+        cls,
+        path: str | Path,
+        *,
+        length_unit: str,
+        thickness_mm: float | ArrayLike | Literal["bone"],
+        material: LayerMaterial,
+        body: Body = "tibia",
+        name: str | None = None,
+        bone: TriangleMesh | None = None,
+    ) -> ArticularSurface:
+        """Read a surface from an STL, PLY, OBJ or VTP file; duplicate points are merged, triangles without area dropped.
+
+        Args:
+            path: the file, in the frame of its bone (right knee: x anterior, y proximal, z lateral), normals towards the joint space.
+            length_unit: of the file: mm, cm or m.
+            thickness_mm: above 0, mm: one number, one per triangle of the file, or "bone" for the distance to `bone`.
+            material: of the layer.
+            body: femur, tibia or patella.
+            name: default the file's name without its ending.
+            bone: the bone behind the surface, mm; a closed mesh with outward normals. With it the facing of an open surface is checked.
+
+        Raises:
+            InputError: no file, not a mesh, wrong unit or size, NaN, inside out, more than two triangles at an edge, thickness not positive.
+        """
+        from kneeload.subject.mesh_reading import articular_surface_from_file
+
+        return articular_surface_from_file(Path(path), length_unit=length_unit, thickness_mm=thickness_mm, material=material,
+                                           body=body, name=name, bone=bone)
+
+    @property
+    def centroids(self) -> NDArray[np.float64]:
+        """Centres of the triangles, (m, 3) mm, frame of the body."""
+        return self.mesh.centroids
+
+    @property
+    def normals(self) -> NDArray[np.float64]:
+        """Outward unit normals, (m, 3) no unit, frame of the body."""
+        return self.mesh.normals
+
+    @property
+    def areas(self) -> NDArray[np.float64]:
+        """Areas of the triangles, (m,) mm2."""
+        return self.mesh.areas
+
+    @property
+    def area_mm2(self) -> float:
+        """Area of the whole surface, mm2."""
+        return float(self.mesh.areas.sum())
+
+    def transformed(self, rotation: ArrayLike, translation_mm: ArrayLike) -> ArticularSurface:
+        """Return the surface at x' = R x + t; R (3, 3) without unit, t (3,) in mm."""
+        return replace(self, mesh=self.mesh.transformed(rotation, translation_mm))
+
+    def mirrored(self) -> ArticularSurface:
+        """Return the mirror image z -> -z, normals still outwards; the region labels stay (medial stays medial)."""
+        return replace(self, mesh=self.mesh.mirrored())
+
+    def selected(self, keep: NDArray) -> ArticularSurface:
+        """Return the surface of the kept triangles only; `keep` is (m,) bool or triangle numbers."""
+        return replace(self, mesh=self.mesh.selected(keep), thickness_mm=self.thickness_mm[keep], region=self.region[keep])

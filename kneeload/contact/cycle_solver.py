@@ -1,0 +1,151 @@
+"""The whole cycle: tibia in every frame, then the patella on it, then the numbers that other rooms read."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from kneeload.contact.compartments import compartment, surface_fields
+from kneeload.contact.cycle import ContactCycle
+from kneeload.contact.model import ContactModel
+from kneeload.contact.prepared import SEPARATION_MM, PreparedKnee, outward_of_track, patella_track, prepare
+from kneeload.contact.solver import BodyFrames, BodyLoads, poses, solve_body
+from kneeload.errors import InputError
+from kneeload.forces.loads import JointLoads
+from kneeload.kernels.contact import LENGTH
+from kneeload.subject.anatomy import KneeAnatomy
+
+Array = NDArray[np.float64]
+LOAD_FLOOR_N = 20.0  # an unloaded frame (mid-swing) is measured by this load
+LEAD_STEP = 0.14  # rad (8 degrees): flexion between the frames that lead from extension to the first frame
+
+
+def solve_cycle(anatomy: KneeAnatomy, motion_flexion: ArrayLike, loads: JointLoads, model: ContactModel | None = None) -> ContactCycle:
+    """Return the equilibrium of the tibiofemoral and the patellofemoral joint in every frame.
+
+    The tibia has its flexion prescribed and its other five coordinates free, each meniscus moves outwards against its hoops; the patella is
+    free. The wrench of `loads` is turned into the femur frame by the prescribed flexion and held: a dead force at the tibia origin and
+    moments about the floating axis (adduction) and the long axis of the tibia, as in the joint coordinates of Grood and Suntay 1983
+    (doi 10.1115/1.3138397). The quadriceps pulls with a dead force at the attachments of its heads, weighted by their forces.
+
+    Args:
+        anatomy: a right knee.
+        motion_flexion: (T,) rad, flexion positive.
+        loads: forces over the same frames.
+        model: law and stiffness; default `ContactModel()`.
+
+    Raises:
+        InputError: the number of frames differs, or a flexion is not a number between -0.6 and 2.8 rad.
+    """
+    model = ContactModel() if model is None else model
+    flexion = np.asarray(motion_flexion, dtype=float)
+    if flexion.ndim != 1 or len(flexion) != len(loads.wrench_force) or len(flexion) == 0:
+        raise InputError("knee flexion", where="motion_flexion", got=flexion.shape, allowed=f"({len(loads.wrench_force)},) as the loads",
+                         why="every frame needs one flexion")
+    if not np.all((flexion > -0.6) & (flexion < 2.8)):
+        raise InputError("knee flexion", where="motion_flexion", got=float(np.nan_to_num(flexion)[np.argmax(~((flexion > -0.6) & (flexion < 2.8)))]),
+                         allowed="between -0.6 and 2.8 rad", why="a knee does not bend further")
+    knee = prepare(anatomy, model)
+    lead = 1 + int(np.ceil(abs(flexion[0]) / LEAD_STEP))
+    ramp = np.concatenate([np.arange(1, lead + 1) / (lead + 1.0), np.ones(len(flexion))])
+    index = np.concatenate([np.zeros(lead, int), np.arange(len(flexion))])
+    bent = flexion[index] * ramp
+    tibia = _tibia(knee, model, bent, loads.wrench_force[index] * ramp[:, None], loads.wrench_moment[index] * ramp[:, None])
+    tibia_pose = poses(tibia.q)
+    patella = _patella(knee, model, bent, tibia_pose, loads.quadriceps_pull[index] * ramp[:, None], _quadriceps_point(knee, loads)[index])
+    return _cycle(knee, tibia, tibia_pose, patella, loads, flexion, lead)
+
+
+def _turned(flexion: Array, vectors: Array) -> Array:
+    """Vectors (T, 3) of the tibia frame in the femur frame at the prescribed flexion: Rz(-flexion) v."""
+    c, s = np.cos(flexion), np.sin(flexion)
+    return np.column_stack([c * vectors[:, 0] + s * vectors[:, 1], c * vectors[:, 1] - s * vectors[:, 0], vectors[:, 2]])
+
+
+def _tibia(knee: PreparedKnee, model: ContactModel, flexion: Array, force: Array, moment: Array) -> BodyFrames:
+    frames, n = len(flexion), len(knee.tibia_reference)
+    rest = np.repeat(knee.tibia_reference[None], frames, axis=0)
+    rest[:, 0] = -flexion
+    start = rest.copy()
+    start[:, 3:5] -= SEPARATION_MM * np.column_stack([np.sin(flexion), np.cos(flexion)])
+    size = np.maximum(np.sqrt((force**2).sum(axis=1) + (moment[:, :2] ** 2).sum(axis=1) / LENGTH**2), LOAD_FLOOR_N)
+    loads = BodyLoads(force=_turned(flexion, force), point=np.zeros((frames, 3)), moment=moment[:, :2], size=size)
+    return solve_body(
+        knee.tibia, knee.level, femoral_compliance=knee.femoral_compliance, lines=knee.tibia_lines,
+        anchor=np.repeat(knee.tibia_anchor[None], frames, axis=0), weak=knee.tibia_weak, rest=rest, start=start,
+        free=np.array([False] + [True] * (n - 1)), flexion=flexion, loads=loads, nonlinear=model.law == "nonlinear", tolerance=model.tolerance)
+
+
+def _quadriceps_point(knee: PreparedKnee, loads: JointLoads) -> Array:
+    """Where the quadriceps pulls on the patella, (T, 3) mm: attachments weighted by the forces of the heads (equal when unknown)."""
+    weight = np.full((len(loads.quadriceps_pull), 4), 1e-6)
+    for column, name in enumerate(loads.muscle_names):
+        for head, known in enumerate(knee.quadriceps_names):
+            if name.startswith(known):
+                weight[:, head] += np.maximum(loads.muscle_force[:, column], 0.0)
+    return weight @ knee.quadriceps_point / weight.sum(axis=1, keepdims=True)
+
+
+def _patella(knee: PreparedKnee, model: ContactModel, flexion: Array, tibia_pose: Array, pull: Array, point: Array) -> BodyFrames:
+    track = patella_track(knee, flexion)
+    on_tibia = np.einsum("tij,kj->tki", tibia_pose[:, :3, :3], knee.patella_anchor) + tibia_pose[:, None, :3, 3]
+    anchor = np.where(knee.on_tibia[None, :, None], on_tibia, knee.patella_anchor[None])
+    size = np.maximum(np.linalg.norm(pull, axis=1), LOAD_FLOOR_N)
+    loads = BodyLoads(force=pull, point=point, moment=np.zeros((len(flexion), 2)), size=size)
+    return solve_body(
+        knee.patella, knee.level, femoral_compliance=knee.femoral_compliance, lines=knee.patella_lines, anchor=anchor, weak=knee.patella_weak,
+        rest=track, start=outward_of_track(knee, track), free=np.ones(6, bool), flexion=flexion, loads=loads,
+        nonlinear=model.law == "nonlinear", tolerance=model.tolerance)
+
+
+def _band_force(knee: PreparedKnee, tibia: BodyFrames, pose: Array) -> Array:
+    """Force of the ligaments and of the weak springs on the tibia, (T, 3) N, femur frame."""
+    point = np.einsum("tij,kj->tki", pose[:, :3, :3], knee.tibia_lines.point) + pose[:, None, :3, 3]
+    pull = knee.tibia_anchor[None] - point
+    unit = pull / np.linalg.norm(pull, axis=2, keepdims=True)
+    return (unit * tibia.tension[:, :, None]).sum(axis=1) - knee.tibia_weak[3:6] * (tibia.q[:, 3:6] - knee.tibia_reference[3:6])
+
+
+def _cycle(knee: PreparedKnee, tibia: BodyFrames, tibia_pose: Array, patella: BodyFrames, loads: JointLoads, flexion: Array, lead: int) -> ContactCycle:
+    keep = slice(lead, None)
+    axis = tibia_pose[keep, :3, 1]
+    other = _turned(flexion, loads.wrench_force) + _band_force(knee, tibia, tibia_pose)[keep]
+    sides = []
+    for side in ("medial", "lateral"):
+        groups = [i for i, name in enumerate(knee.tibia.names) if side in name]
+        sides.append(compartment(knee.tibia, tibia, groups, axis, keep))
+    expansion = np.zeros((len(flexion), 2))
+    for i, name in enumerate(knee.menisci):
+        expansion[:, 0 if "medial" in name else 1] = tibia.q[keep, 6 + i]
+    tendon = knee.on_tibia
+    return ContactCycle(
+        femur_from_tibia=_fixed(tibia_pose[keep]),
+        femur_from_patella=_fixed(poses(patella.q[keep])),
+        medial=sides[0], lateral=sides[1],
+        patellofemoral=compartment(knee.patella, patella, [0], None, keep),
+        fields=surface_fields(knee.tibia, tibia, keep) + surface_fields(knee.patella, patella, keep),
+        ligament_names=knee.tibia_lines.names + knee.patella_lines.names,
+        ligament_force=_fixed(np.hstack([tibia.tension[keep], patella.tension[keep]])),
+        patellar_tendon_force=_fixed(np.linalg.norm(_tendon_pull(knee, patella, tibia_pose)[keep], axis=1)) if tendon.any() else _fixed(np.zeros(len(flexion))),
+        meniscus_expansion=_fixed(expansion),
+        axial_load=_fixed((axis * other).sum(axis=1)),
+        residual=_fixed(np.column_stack([tibia.residual, patella.residual])[keep]),
+        iterations=_fixed(np.column_stack([tibia.iterations[:, 0], patella.iterations[:, 0]])[keep].astype(np.int32)),
+        status=_fixed(np.column_stack([tibia.status, patella.status])[keep]),
+    )
+
+
+def _tendon_pull(knee: PreparedKnee, patella: BodyFrames, tibia_pose: Array) -> Array:
+    """Resultant of the bands of the patellar tendon on the patella, (T, 3) N, femur frame."""
+    pose = poses(patella.q)
+    rows = knee.on_tibia
+    point = np.einsum("tij,kj->tki", pose[:, :3, :3], knee.patella_lines.point[rows]) + pose[:, None, :3, 3]
+    end = np.einsum("tij,kj->tki", tibia_pose[:, :3, :3], knee.patella_anchor[rows]) + tibia_pose[:, None, :3, 3]
+    unit = (end - point) / np.linalg.norm(end - point, axis=2, keepdims=True)
+    return (unit * patella.tension[:, rows, None]).sum(axis=1)
+
+
+def _fixed(values: NDArray) -> NDArray:
+    array = np.array(values)
+    array.setflags(write=False)
+    return array

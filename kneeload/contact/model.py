@@ -1,0 +1,74 @@
+"""The choices of the contact model: law of the layers, effective stiffness, weak restraints, tolerance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from kneeload.errors import check_choice, check_range
+
+Law = Literal["linear", "nonlinear"]
+LAWS: tuple[str, ...] = ("linear", "nonlinear")
+
+LAYER_PATCH = (1.29, 2.58, 4.08, 5.96)
+LAYER_FACTOR = (0.51, 0.59, 0.70, 0.80)
+"""Force of layer finite elements over the linear elastic foundation at Poisson's ratio 0.45, against patch radius over layer thickness
+(bonded layer of 3 mm, frictionless rigid sphere, radius a = sqrt(2 R d); computed with CalculiX 2.20)."""
+
+
+def layer_factor_at(patch_ratio: float) -> float:
+    """Return the factor on the confined modulus of a cartilage layer at a patch of radius over layer thickness `patch_ratio` (no unit).
+
+    Linear between the finite-element results `LAYER_FACTOR`, constant outside them. A nearly incompressible layer bulges sideways
+    out of a small patch, which the foundation forbids; so the foundation is too stiff by this factor.
+    """
+    return float(np.interp(patch_ratio, LAYER_PATCH, LAYER_FACTOR))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactModel:
+    """How layers press on each other and what holds a knee that carries nothing.
+
+    Attributes:
+        law: "linear" p = k d, or "nonlinear" p = -k h ln(1 - d/h) with h the thickness of all layers (Bei and Fregly 2004, PMC1680082).
+        layer_factor: factor on the confined modulus of cartilage; None = from `layer_factor_at(5)`, the ratio of a patch of 10 mm radius
+            (300 mm2 in a compartment) to a layer of 2 mm. 1 gives the plain foundation. Range 0.5 to 0.85 over the patches of a knee.
+        meniscus_factor: the same for the meniscus, whose Poisson's ratio (0.2) makes the correction small (0.97 at 0.3): 1.
+        circumferential_modulus_mpa: tensile modulus of the meniscus along its fibres; 140 MPa (Donahue 2002, doi 10.1115/1.1470171; 50-300).
+        horn_stiffness_n_mm: resistance of horns and coronary ligament against outward motion when no hoop is left: four horn bands of 40 N
+            and three coronary bands of 25 N per unit strain (Smith 2019) of 10 mm length (assumption, 5-15 mm) = 23.5 N/mm.
+        capsule_stiffness_n_mm: weak springs on the free coordinates of the pose around the reference pose (angles times 20 mm); 1 N/mm is an
+            assumption (0.1-3) that keeps an unloaded knee determinate; a few newtons in a loaded one.
+        tolerance: unbalanced force over the load at which the Newton iteration stops.
+        level_set_spacing_mm: node distance of level sets that are built here (`contact_stress` with a mesh as target).
+    """
+
+    law: Law = "linear"
+    layer_factor: float | None = None
+    meniscus_factor: float = 1.0
+    circumferential_modulus_mpa: float = 140.0
+    horn_stiffness_n_mm: float = 23.5
+    capsule_stiffness_n_mm: float = 1.0
+    tolerance: float = 1e-7
+    level_set_spacing_mm: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_choice("contact law", self.law, LAWS, where="contact.law", why="these laws of the elastic foundation are known")
+        if self.layer_factor is not None:
+            check_range("layer factor", self.layer_factor, 0.05, 1.5, "", where="contact.layer_factor", why="it corrects the stiffness of the plain foundation")
+        check_range("meniscus factor", self.meniscus_factor, 0.05, 1.5, "", where="contact.meniscus_factor", why="it corrects the stiffness of the plain foundation")
+        check_range("circumferential modulus", self.circumferential_modulus_mpa, 0.0, 1000.0, "MPa", where="contact.circumferential_modulus_mpa",
+                    why="fibres stiffer than that were never measured")
+        check_range("horn stiffness", self.horn_stiffness_n_mm, 0.1, 1000.0, "N/mm", where="contact.horn_stiffness_n_mm",
+                    why="without any restraint a meniscus with torn roots has no equilibrium")
+        check_range("capsule stiffness", self.capsule_stiffness_n_mm, 0.01, 20.0, "N/mm", where="contact.capsule_stiffness_n_mm",
+                    why="it must hold an unloaded knee but not carry load")
+        check_range("tolerance", self.tolerance, 1e-12, 1e-3, "", where="contact.tolerance", why="equilibrium is promised to 0.1 % of the load")
+        check_range("level-set spacing", self.level_set_spacing_mm, 0.1, 5.0, "mm", where="contact.level_set_spacing_mm", why="coarser grids lose the shape of a condyle")
+
+    @property
+    def cartilage_factor(self) -> float:
+        """Factor on the confined modulus of cartilage that is in force, no unit."""
+        return layer_factor_at(5.0) if self.layer_factor is None else self.layer_factor

@@ -1,0 +1,136 @@
+"""One body through all frames: the arrays around the kernel `solve_frames`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kneeload.contact.springs import SpringSet
+from kneeload.kernels import contact as kernels
+
+Array = NDArray[np.float64]
+MARGIN_MM = 1.0  # springs nearer than this are candidates; they are picked anew when the body has moved half as far
+STEPS = 60  # Newton steps per attempt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Lines:
+    """Ligament lines between a body and anchors in the femur frame (k lines).
+
+    Attributes:
+        names: of the lines.
+        point: (k, 3) mm, frame of the body.
+        stiffness: (k,) N per unit strain.
+        slack: (k,) mm.
+        toe: (k,) no unit, strain at the end of the toe.
+    """
+
+    names: tuple[str, ...]
+    point: Array
+    stiffness: Array
+    slack: Array
+    toe: Array
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BodyLoads:
+    """What acts on the body in every frame, femur frame.
+
+    Attributes:
+        force: (T, 3) N, dead.
+        point: (T, 3) mm, frame of the body, where it acts.
+        moment: (T, 2) N mm, about the floating axis and about the long axis (y) of the body.
+        size: (T,) N, the load that the residual is measured by.
+    """
+
+    force: Array
+    point: Array
+    moment: Array
+    size: Array
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BodyFrames:
+    """Answer of `solve_body` (T frames, n coordinates, k lines, g surfaces, M triangles of all surfaces).
+
+    Attributes:
+        q: (T, n) rad and mm; coordinates of the pose and expansions of the menisci.
+        tension: (T, k) N.
+        pressure: (T, M) MPa.
+        triangle: (T, M) no unit; triangle of the target, -1 when none is touched.
+        force: (T, g, 3) N, on the body, femur frame.
+        scalars: (T, g, 5): area mm2, normal force N, normal force times x, y, z (N mm, frame of the body).
+        residual: (T,) no unit.
+        iterations: (T, 2) no unit; Newton steps and evaluations of the energy.
+        status: (T,) no unit.
+    """
+
+    q: Array
+    tension: Array
+    pressure: NDArray[np.float32]
+    triangle: NDArray[np.int32]
+    force: Array
+    scalars: Array
+    residual: Array
+    iterations: NDArray[np.int64]
+    status: NDArray[np.int8]
+
+
+def solve_body(
+    springs: SpringSet, level: tuple, *, femoral_compliance: float, lines: Lines, anchor: Array, weak: Array, rest: Array, start: Array,
+    free: NDArray[np.bool_], flexion: Array, loads: BodyLoads, nonlinear: bool, tolerance: float,
+) -> BodyFrames:
+    """Return the equilibrium of one body in every frame.
+
+    Args:
+        springs: casting surfaces of the body.
+        level: the target, from `level_tuple`.
+        femoral_compliance: 1 / foundation modulus of the target's layer, 1/MPa.
+        lines: ligaments of the body; anchor: (T, k, 3) mm, their other ends, femur frame.
+        weak: (n,) N/mm (angles N mm/rad); springs on the coordinates towards rest (T, n).
+        start: (T, n); pose that a frame starts from when there is nothing better.
+        free: (n,) bool; coordinates that move. When the first is not free it is minus flexion (T,) rad.
+        loads: applied loads.
+        nonlinear: law of the layers.
+        tolerance: unbalanced force over the load.
+    """
+    frames, n = start.shape
+    total, groups, k = int(springs.start[-1]), len(springs.names), len(lines.names)
+    out = BodyFrames(
+        q=np.zeros((frames, n)), tension=np.zeros((frames, k)), pressure=np.zeros((frames, total), np.float32),
+        triangle=np.full((frames, total), -1, np.int32), force=np.zeros((frames, groups, 3)), scalars=np.zeros((frames, groups, 5)),
+        residual=np.zeros(frames), iterations=np.zeros((frames, 2), np.int64), status=np.zeros(frames, np.int8),
+    )
+    packed = tuple(_plain(a) for a in (lines.point.reshape(k, 3), lines.stiffness, lines.slack, lines.toe))
+    options = np.array([MARGIN_MM, springs.reach_mm, tolerance, STEPS])
+    kernels.solve_frames(
+        _plain(start), np.array(free, dtype=np.bool_), level, springs.arrays, springs.home, femoral_compliance, packed, _plain(anchor), _plain(weak),
+        _plain(rest), _plain(flexion), _plain(loads.force), _plain(loads.point), _plain(loads.moment), _plain(loads.size), nonlinear, options,
+        out.q, out.tension, out.pressure, out.triangle, out.force, out.scalars, out.residual, out.iterations, out.status,
+    )
+    return out
+
+
+def _plain(values: Array) -> Array:
+    """A contiguous writable copy: kernels are compiled once, for plain arrays."""
+    return np.array(values, dtype=np.float64, order="C")
+
+
+def poses(q: Array) -> Array:
+    """Return (T, 4, 4) poses of coordinates (T, 6 or more): x_femur = R x_body + t, R = Rz(a) Rx(b) Ry(c)."""
+    rot = np.zeros((5, 3))
+    out = np.zeros((len(q), 4, 4))
+    out[:, 3, 3] = 1.0
+    for pose, row in zip(out, q):
+        kernels.rotation(row, rot)
+        pose[:3, :3] = rot[:3]
+        pose[:3, 3] = row[3:6]
+    return out
+
+
+def coordinates(pose: Array) -> Array:
+    """Return the six coordinates (a, b, c, tx, ty, tz) of a pose (4, 4), rad and mm."""
+    r = np.asarray(pose, dtype=float)
+    return np.array([np.arctan2(-r[0, 1], r[1, 1]), np.arcsin(np.clip(r[2, 1], -1.0, 1.0)), np.arctan2(-r[2, 0], r[2, 2]), *r[:3, 3]])

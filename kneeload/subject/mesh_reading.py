@@ -1,0 +1,115 @@
+"""Triangle meshes from STL, PLY, OBJ and VTP files (the one place outside the views that uses pyvista, imported when needed)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from kneeload.errors import InputError
+from kneeload.subject import mesh_checks as checks
+from kneeload.subject.proximity import is_closed, layer_thickness, nearest_on_mesh
+from kneeload.subject.surface import ArticularSurface, Body, LayerMaterial, TriangleMesh
+
+MESH_ENDINGS = (".stl", ".ply", ".obj", ".vtp")
+_MERGE_STEPS = 2**20  # points of one cell of this many along the longest side are one point (0.1 micrometre on a knee)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MeshFile:
+    """A mesh as read.
+
+    Attributes:
+        mesh: merged and cleaned, mm, frame of the file.
+        kept: (m,) no unit; the number in the file of each triangle of `mesh`.
+        count: triangles in the file.
+    """
+
+    mesh: TriangleMesh
+    kept: NDArray[np.int64]
+    count: int
+
+
+def read_mesh(path: Path, *, length_unit: str) -> MeshFile:
+    """Read a mesh file; equal points are merged, triangles without area dropped.
+
+    Args:
+        path: STL, PLY, OBJ or VTP.
+        length_unit: of the file: mm, cm or m.
+
+    Raises:
+        InputError: no file, another ending, not a mesh, points that are not finite, not the size of a knee, not a manifold.
+    """
+    where = str(path)
+    scale = checks.check_length_unit(length_unit, where=where)
+    raw, faces = _read(path)
+    checks.check_points(raw, faces, where=where)
+    points = raw * scale
+    checks.check_size(points, where=where, length_unit=length_unit)
+    mesh, kept = _clean(points, faces)
+    checks.check_points(mesh.points, mesh.triangles, where=where)
+    checks.check_manifold(mesh, where=where)
+    return MeshFile(mesh=mesh, kept=kept, count=len(faces))
+
+
+def articular_surface_from_file(
+    path: Path, *, length_unit: str, thickness_mm: float | ArrayLike | str, material: LayerMaterial, body: Body,
+    name: str | None, bone: TriangleMesh | None,
+) -> ArticularSurface:
+    """Return the articular surface of a file; arguments and errors as in `ArticularSurface.from_mesh`."""
+    where = str(path)
+    if body not in ("femur", "tibia", "patella"):
+        raise InputError("body", where=where, got=body, allowed="one of femur, tibia, patella", why="a surface lies in the frame of its bone")
+    read = read_mesh(path, length_unit=length_unit)
+    mesh = read.mesh
+    if is_closed(mesh):
+        checks.check_outwards(mesh, where=where)
+    to_bone = None if bone is None else nearest_on_mesh(bone, mesh.centroids)
+    if bone is not None and to_bone is not None and not is_closed(mesh):
+        checks.check_faces_away(mesh, bone, to_bone, where=where)
+    if isinstance(thickness_mm, str):
+        if thickness_mm != "bone" or to_bone is None:
+            raise InputError("layer thickness", where=where, got=thickness_mm, allowed='above 0 mm, or "bone" together with the mesh of the bone',
+                             why="the layer ends where the bone begins")
+        thickness = layer_thickness(to_bone)
+    else:
+        thickness = checks.check_thickness(thickness_mm, read.count, where=where)[read.kept]
+    return ArticularSurface(name=name or path.stem, body=body, mesh=mesh, thickness_mm=thickness, material=material,
+                            region=np.full(len(mesh.triangles), -1, dtype=np.int8))
+
+
+def _read(path: Path) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Points (n, 3) in the unit of the file and triangles (m, 3)."""
+    if path.suffix.lower() not in MESH_ENDINGS:
+        raise InputError("surface file", where=str(path), got=path.suffix or "no ending", allowed="one of " + ", ".join(MESH_ENDINGS),
+                         why="these are the mesh formats that are read")
+    if not path.is_file():
+        raise InputError("surface file", where=str(path), got="no such file", allowed="an existing file", why="there is nothing to read")
+    import pyvista
+
+    try:
+        with pyvista.vtk_verbosity("off"):
+            data = pyvista.read(path)
+            surface = data if isinstance(data, pyvista.PolyData) else data.extract_surface()
+            surface = surface.triangulate()
+        points, faces = np.asarray(surface.points, dtype=np.float64), np.asarray(surface.regular_faces, dtype=np.int64).reshape(-1, 3)
+    except Exception as problem:
+        raise InputError("surface file", where=str(path), got=f"{type(problem).__name__} while reading", allowed="a triangle mesh",
+                         why="the file is damaged or is not of the format that its ending says") from problem
+    return points, faces
+
+
+def _clean(points: NDArray[np.float64], faces: NDArray[np.int64]) -> tuple[TriangleMesh, NDArray[np.int64]]:
+    """Merge equal points, drop triangles without area and points without triangles; the mesh and the kept triangle numbers."""
+    low = points.min(axis=0)
+    step = float(np.max(np.ptp(points, axis=0))) / _MERGE_STEPS
+    i, j, k = np.round((points - low) / step).astype(np.int64).T
+    _, first, same = np.unique((i << 42) | (j << 21) | k, return_index=True, return_inverse=True)
+    merged = points[first]
+    triangles = same.reshape(-1)[faces]
+    a, b, c = (merged[triangles[:, corner]] for corner in range(3))
+    kept = np.flatnonzero(np.linalg.norm(np.cross(b - a, c - a), axis=1) > 2.0 * step * step)
+    used, local = np.unique(triangles[kept], return_inverse=True)
+    return TriangleMesh(points=merged[used], triangles=local.reshape(-1, 3).astype(np.int32)), kept

@@ -1,0 +1,64 @@
+"""Where each panel of the stress picture goes and how many pixels a millimetre gets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from kneeload.views.panels import Panel
+
+SIZE = (1800, 1100)  # pixels, width and height
+_BOXES = {  # left, bottom, width, height in pixels; room for words is kept inside each box
+    "knee": (15, 110, 530, 860),
+    "femur": (560, 540, 670, 430),
+    "tibia": (560, 110, 670, 430),
+    "trochlea": (1245, 540, 540, 430),
+    "patella": (1245, 110, 540, 430),
+}
+_TITLE = 56  # pixels above the drawing in each box
+_WORDS = {"knee": (20, 30), "femur": (30, 24), "tibia": (30, 24), "trochlea": (40, 24), "patella": (40, 24)}  # pixels beside, above and below
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """A panel's place in the picture.
+
+    Attributes:
+        box: left, bottom, width, height of the drawing, pixels, without its title.
+        centre_mm: point of the view in the middle of that box, mm.
+        pixels_per_mm: scale.
+    """
+
+    box: tuple[float, float, float, float]
+    centre_mm: tuple[float, float]
+    pixels_per_mm: float
+
+
+def place(panels: tuple[Panel, ...]) -> tuple[Placement, ...]:
+    """Placements of the panels: the four maps share one scale, so that their sizes can be compared; the whole knee has its own."""
+    boxes = {panel.key: _drawing_box(panel.key) for panel in panels}
+    extents = {panel.key: _extent(panel) for panel in panels}
+    scales = {}
+    for panel in panels:
+        (x0, x1, y0, y1), (_, _, width, height) = extents[panel.key], boxes[panel.key]
+        side, above = _WORDS[panel.key]
+        scales[panel.key] = min((width - 2 * side) / max(x1 - x0, 1.0), (height - 2 * above) / max(y1 - y0, 1.0))
+    shared = min(scale for key, scale in scales.items() if key != "knee")
+    placements = []
+    for panel in panels:
+        x0, x1, y0, y1 = extents[panel.key]
+        placements.append(Placement(box=boxes[panel.key], centre_mm=(0.5 * (x0 + x1), 0.5 * (y0 + y1)),
+                                    pixels_per_mm=scales[panel.key] if panel.key == "knee" else shared))
+    return tuple(placements)
+
+
+def _drawing_box(key: str) -> tuple[float, float, float, float]:
+    left, bottom, width, height = _BOXES[key]
+    return left, bottom, width, height - _TITLE
+
+
+def _extent(panel: Panel) -> tuple[float, float, float, float]:
+    points = np.concatenate([patch.points[patch.focus] for patch in panel.patches])
+    (x0, y0), (x1, y1) = points[:, :2].min(axis=0), points[:, :2].max(axis=0)
+    return float(x0), float(x1), float(y0), float(y1)

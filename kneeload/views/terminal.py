@@ -1,0 +1,90 @@
+"""The result in the terminal, in 80 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kneeload.views import wording
+from kneeload.views.scene import NOT_A_DIAGNOSIS
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_SHORT = {"medial": "Medial (inner)", "lateral": "Lateral (outer)", "patellofemoral": "Kneecap", "tibiofemoral": "Medial + lateral"}
+_STYLES = {"falls": "green", "rises": "yellow", "same": "dim", "none": "dim"}
+_SHOWN_REGIONS = 5
+
+
+def print_summary(summary: Mapping[str, Any], console: Console | None = None, *, folder: Path | str | None = None, notes: Sequence[str] = ()) -> None:
+    """Print compartments, the most loaded regions, what changes, and where the files are.
+
+    Args:
+        summary: the content of summary.json.
+        console: where to print (default: standard output).
+        folder: the run folder, named at the end.
+        notes: sentences about this run, such as why a picture is flat.
+    """
+    from rich.console import Console
+    from rich.text import Text
+
+    console = console or Console()
+    title = [wording.person_line(summary), wording.plain(summary.get("activity", "")), *(f"with {name}" for name in wording.intervention_names(summary))]
+    console.print(Text(", ".join(word for word in title if word), style="bold"))
+    if summary.get("error"):
+        console.print(Text(str(summary["error"]), style="bold red"))
+    else:
+        console.print(_compartments(summary))
+        for table in (_changes(summary), _regions(summary)):
+            if table is not None:
+                console.print(table)
+    for note in notes:
+        console.print(Text(f"Note: {note}", style="yellow"))
+    if folder is not None:
+        console.print(Text(f"Files: {folder}"), soft_wrap=True)
+    console.print(Text(NOT_A_DIAGNOSIS, style="bold"))
+
+
+def _table(title: str, first: str, columns: Sequence[str]):  # type: ignore[no-untyped-def]
+    from rich import box
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column(first, no_wrap=True)
+    for column in columns:
+        table.add_column(column, justify="right")
+    return table
+
+
+def _compartments(summary: Mapping[str, Any]):  # type: ignore[no-untyped-def]
+    touch = bool(wording.part(summary, "contact"))
+    columns = ["force\nN", "force\nBW", *(["peak\nMPa", "mean\nMPa", "area\nmm²", "through\nmeniscus"] if touch else [])]
+    table = _table("Load by compartment (peaks)", "", columns)
+    for row in wording.compartment_rows(summary):
+        cells = [row["force"], row["weights"], *([row["peak"], row["mean"], row["area"], row["meniscus"]] if touch else [])]
+        table.add_row(_SHORT[row["key"]], *cells)
+    return table
+
+
+def _changes(summary: Mapping[str, Any]):  # type: ignore[no-untyped-def]
+    from rich.text import Text
+
+    rows = wording.change_rows(summary)
+    if not rows:
+        return None
+    table = _table("Change against the same person without it", "", list(wording.CHANGES.values()))
+    for row in rows:
+        table.add_row(_SHORT[row["key"]], *(Text(words, style=_STYLES[kind]) for kind, words in row["cells"]))
+    return table
+
+
+def _regions(summary: Mapping[str, Any]):  # type: ignore[no-untyped-def]
+    rows = wording.region_rows(summary)
+    if not rows:
+        return None
+    rows = sorted(rows, key=lambda row: (row["dose_value"], row["risk_value"]), reverse=True)[:_SHOWN_REGIONS]
+    table = _table(f"The {len(rows)} regions with the highest daily dose", "", ["stress\nMPa", "dose\nMPa s/day", "risk in\n24 months", "95 % interval\nof the risk", "grade\n0-3"])
+    for row in rows:
+        table.add_row(row["name"], row["stress"], row["dose"], row["risk"], row["interval"], row["grade"].split()[0])
+    return table

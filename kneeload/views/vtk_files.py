@@ -1,0 +1,81 @@
+"""knee.vtm and its parts: the posed knee for ParaView and other programs that read VTK files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kneeload.subject.anatomy import MOAKS_REGIONS
+from kneeload.subject.surface import ArticularSurface, Body
+from kneeload.views.scene import Scene, body_pose, casting_surfaces, cycle_percent, peak_frame, placed, shown
+from kneeload.views.shading import femur_pressure, surface_points, triangle_centres
+
+
+def write_vtk(folder: Path | str, scene: Scene) -> list[Path]:
+    """Write `knee.vtm` and one .vtp file per surface and bone into `folder`; returns the files, knee.vtm first.
+
+    Everything is posed in the femur frame (mm; x anterior, y proximal, z lateral in a right knee and medial in a left one, which is
+    written as the mirror image) at the frame of peak tibiofemoral force. Arrays per cell, with NaN where there is no value:
+    contact_pressure_mpa (in that frame), highest_contact_pressure_mpa (over the cycle, not on the femur), cartilage_thickness_mm (for a
+    meniscus the height of the wedge), moaks_region (number in the list moaks_region_names, -1 outside), daily_dose_mpa_s and
+    risk_24mo of the region when they are known.
+    """
+    import pyvista as pv
+
+    folder = Path(folder)
+    frame = peak_frame(scene, "tibiofemoral")
+    parts: dict[str, pv.PolyData] = {}
+    for name, surface in {"femur": scene.anatomy.femur, **casting_surfaces(scene.anatomy)}.items():
+        points = surface.mesh.points if name == "femur" else surface_points(scene, name, frame)
+        parts[name] = _posed(scene, points, surface.mesh.triangles, surface.body, frame)
+        parts[name].cell_data.update(_cell_arrays(scene, name, surface, frame))  # type: ignore[arg-type]
+    for name, mesh in scene.anatomy.bones.items():
+        parts[f"bone_{name}"] = _posed(scene, mesh.points, mesh.triangles, name, frame)  # type: ignore[arg-type]
+    (folder / "knee").mkdir(parents=True, exist_ok=True)
+    files = [folder / "knee.vtm"]
+    for name, part in parts.items():
+        _describe(part, scene, frame)
+        files.append(folder / "knee" / f"{name}.vtp")
+        part.save(files[-1], binary=True)
+    files[0].write_text(_multiblock(list(parts)), encoding="utf-8")
+    return files
+
+
+def _posed(scene: Scene, points: NDArray[np.float64], triangles: NDArray[np.int32], body: Body, frame: int):  # type: ignore[no-untyped-def]
+    import pyvista as pv
+
+    seen, corners = shown(placed(points, body_pose(scene, body, frame)), triangles, scene.side)
+    return pv.PolyData.from_regular_faces(seen, np.ascontiguousarray(corners))  # type: ignore[arg-type]
+
+
+def _cell_arrays(scene: Scene, name: str, surface: ArticularSurface, frame: int) -> dict[str, NDArray[np.generic]]:
+    """Arrays per triangle, (m,), named with their units."""
+    count = len(surface.mesh.triangles)
+    arrays: dict[str, NDArray[np.generic]] = {}
+    if name == "femur":
+        arrays["contact_pressure_mpa"] = femur_pressure(scene, frame, triangle_centres(surface.mesh)).astype(np.float32)
+    else:
+        fields = [field for field in scene.contact.fields if field.name == name]
+        arrays["contact_pressure_mpa"] = fields[0].pressure[frame].astype(np.float32) if fields else np.zeros(count, np.float32)
+        arrays["highest_contact_pressure_mpa"] = fields[0].pressure.max(axis=0).astype(np.float32) if fields else np.zeros(count, np.float32)
+    arrays["cartilage_thickness_mm"] = surface.thickness_mm.astype(np.float32)
+    arrays["moaks_region"] = surface.region.astype(np.int32)
+    for label, values in (("daily_dose_mpa_s", scene.daily_dose), ("risk_24mo", scene.risk_24mo)):
+        if values is not None:
+            arrays[label] = np.append(values, np.nan)[surface.region].astype(np.float32)  # region -1 picks the NaN at the end
+    return arrays
+
+
+def _describe(part, scene: Scene, frame: int) -> None:  # type: ignore[no-untyped-def]
+    part.field_data["frame_of_reference"] = ["femur, mm, x anterior, y proximal, z " + ("lateral" if scene.side == "right" else "medial")]
+    part.field_data["side"] = [scene.side]
+    part.field_data["cycle_percent"] = [cycle_percent(scene, frame)]
+    part.field_data["moaks_region_names"] = list(MOAKS_REGIONS)
+
+
+def _multiblock(names: list[str]) -> str:
+    blocks = "\n".join(f'    <DataSet index="{number}" name="{name}" file="knee/{name}.vtp"/>' for number, name in enumerate(names))
+    return ('<?xml version="1.0"?>\n<VTKFile type="vtkMultiBlockDataSet" version="1.0" byte_order="LittleEndian" header_type="UInt32">\n'
+            f"  <vtkMultiBlockDataSet>\n{blocks}\n  </vtkMultiBlockDataSet>\n</VTKFile>\n")

@@ -1,0 +1,179 @@
+"""Load of the regions over a day, on a synthetic knee."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from synthetic_knee import R, Synthetic, make_anatomy, make_cycle, make_motion
+
+from kneeload.bone.bone_map import field_loads, knee_map
+from kneeload.bone.dose import BoneLoad, bone_load
+from kneeload.bone.model import BoneModel
+from kneeload.errors import InputError
+from kneeload.subject.anatomy import MOAKS_REGIONS
+from kneeload.subject.person import Subject
+
+MEDIAL = [R["tibia_central_medial"], R["femur_central_medial"]]
+FIELDS = ("peak_stress", "peak_contact_pressure", "mean_contact_pressure", "daily_dose", "dose_by_activity", "stress_depth", "stimulus", "stimulus_quantiles")
+
+
+def load_of(synthetic: Synthetic, **changes) -> BoneLoad:
+    arguments = {"anatomy": synthetic.anatomy, "cycles": synthetic.cycles, "motions": synthetic.motions, "subject": Subject(), "case_activity": "walking"}
+    return bone_load(**{**arguments, **changes})
+
+
+def test_shapes_order_and_signs(synthetic: Synthetic) -> None:
+    load = load_of(synthetic)
+    count = len(MOAKS_REGIONS)
+    assert load.activities == ("walking", "stair_ascent", "stair_descent", "standing")
+    assert load.dose_by_activity.shape == (count, 4) and load.stress_depth.shape == (count, load.depth_mm.size)
+    for name in FIELDS:
+        array = getattr(load, name)
+        assert np.isfinite(array).all() and (array >= 0.0).all(), name
+        assert not array.flags.writeable
+    assert (np.diff(load.stimulus_quantiles, axis=1) >= 0.0).all()
+    np.testing.assert_allclose(load.peak_stress, load.stress_depth.max(axis=1))
+    assert (load.mean_contact_pressure <= load.peak_contact_pressure).all()
+
+
+def test_regions_feel_the_pressure_above_them(synthetic: Synthetic) -> None:
+    load = load_of(synthetic)
+    for r in MEDIAL:  # the bell has its top of 2.85 MPa there
+        assert load.peak_contact_pressure[r] == pytest.approx(2.8, rel=0.06)
+        assert 0.75 * load.peak_contact_pressure[r] < load.peak_stress[r] < 1.1 * load.peak_contact_pressure[r]  # coarse meshes: 10 % noise
+    central = load.stress_depth[R["tibia_central_medial"]]
+    assert (np.diff(central) < 0.0).all()  # falls with depth below the top
+    assert load.peak_contact_pressure[R["tibia_subspinous"]] == 0.0
+    strip = load.stress_depth[R["tibia_subspinous"]]
+    assert strip[0] < 0.1 * strip.max()  # next to the load stress comes in from the sides, at depth
+    assert load.daily_dose[R["tibia_subspinous"]] > 0.0
+
+
+def test_doses_add_up_over_activities(synthetic: Synthetic) -> None:
+    whole = load_of(synthetic)
+    np.testing.assert_allclose(whole.daily_dose, whole.dose_by_activity.sum(axis=1))
+    day = {"walking": 3471.5, "stair_ascent": 42.0, "stair_descent": 42.0, "standing": 10800.0}
+    single = [load_of(synthetic, day={activity: amount}).daily_dose for activity, amount in day.items()]
+    np.testing.assert_allclose(load_of(synthetic, day=day).daily_dose, np.sum(single, axis=0), rtol=1e-6)
+    np.testing.assert_allclose(load_of(synthetic, day={"walking": 200.0}).daily_dose, 2.0 * load_of(synthetic, day={"walking": 100.0}).daily_dose, rtol=1e-6)
+
+
+def test_a_zero_day_has_no_dose_but_a_peak(synthetic: Synthetic) -> None:
+    bed = Subject(steps_per_day=0.0, stair_flights_per_day=0.0, standing_hours_per_day=0.0)
+    load = load_of(synthetic, subject=bed)
+    assert (load.daily_dose == 0.0).all() and (load.stimulus == 0.0).all() and (load.stimulus_quantiles == 0.0).all()
+    assert load.peak_stress.max() > 1.0
+
+
+def uniform_cycle(anatomy, pressure: float):
+    """One constant pressure on all of the medial plateau and nothing else."""
+    cycle = make_cycle(anatomy, frames=101, only=())
+    fields = tuple(replace(f, pressure=np.full_like(f.pressure, pressure if f.name == "tibia_medial" else 0.0)) for f in cycle.fields)
+    return replace(cycle, fields=fields)
+
+
+def test_units_of_dose_and_stimulus(synthetic: Synthetic) -> None:
+    cycles = {"walking": uniform_cycle(synthetic.anatomy, 2.0), "standing": uniform_cycle(synthetic.anatomy, 2.0)}
+    motions = {"walking": make_motion("walking", cycle_s=1.25), "standing": make_motion("standing", static=True)}
+    r = R["tibia_central_medial"]
+    load = load_of(synthetic, cycles=cycles, motions=motions, day={"walking": 1000.0, "standing": 600.0})
+    np.testing.assert_allclose(load.dose_by_activity[r], [2.0 * 1.25 * 1000.0, 2.0 * 600.0], rtol=1e-5)  # MPa x s
+    assert load.mean_contact_pressure[r] == pytest.approx(2.0, rel=1e-6) and load.peak_contact_pressure[r] == pytest.approx(2.0, rel=1e-6)
+    middle = load.stimulus_quantiles[r, -1]  # under the middle of a wide patch stress is nearly the pressure, for 1850 s of the day
+    assert middle == pytest.approx(2.0 * (1850.0 / 86400.0) ** 0.25, rel=0.08)
+
+
+def test_more_pressure_gives_proportional_stress(synthetic: Synthetic) -> None:
+    double = {name: replace(c, fields=tuple(replace(f, pressure=2.0 * f.pressure) for f in c.fields)) for name, c in synthetic.cycles.items()}
+    one, two = load_of(synthetic), load_of(synthetic, cycles=double)
+    for name in FIELDS:
+        np.testing.assert_allclose(getattr(two, name), 2.0 * getattr(one, name), rtol=2e-4, atol=1e-6, err_msg=name)  # float32 products
+
+
+def test_more_steps_raise_dose_in_proportion_and_stimulus_less(synthetic: Synthetic) -> None:
+    r = R["tibia_central_medial"]
+    few, many = (load_of(synthetic, day={"walking": n}) for n in (1000.0, 16000.0))
+    assert many.daily_dose[r] == pytest.approx(16.0 * few.daily_dose[r], rel=1e-5)
+    assert many.stimulus[r] == pytest.approx(2.0 * few.stimulus[r], rel=1e-5)  # 16^(1/4)
+    linear = BoneModel(stimulus_exponent=1.0)
+    few, many = (load_of(synthetic, day={"walking": n}, model=linear) for n in (1000.0, 16000.0))
+    assert many.stimulus[r] == pytest.approx(16.0 * few.stimulus[r], rel=1e-5)
+
+
+def test_symmetric_load_gives_symmetric_regions() -> None:
+    anatomy = make_anatomy(2.0)
+    cycles = {"walking": make_cycle(anatomy, medial=2.0, lateral=2.0)}
+    load = bone_load(anatomy, cycles, {"walking": make_motion("walking")}, Subject(), "walking", day={"walking": 3000.0})
+    for region in ("tibia_central", "tibia_anterior", "tibia_posterior", "femur_central"):
+        medial, lateral = R[f"{region}_medial"], R[f"{region}_lateral"]
+        assert load.daily_dose[medial] == pytest.approx(load.daily_dose[lateral], rel=0.02), region
+        assert load.stimulus[medial] == pytest.approx(load.stimulus[lateral], rel=0.05), region
+        assert load.peak_stress[medial] == pytest.approx(load.peak_stress[lateral], rel=0.08), region  # patches are not mirror images
+
+
+def test_meniscus_passes_its_force_to_the_plateau(synthetic: Synthetic) -> None:
+    cycle = make_cycle(synthetic.anatomy, only=("medial_meniscus",))
+    knee = knee_map(synthetic.anatomy, BoneModel())
+    loads = field_loads(knee, cycle.fields)
+    areas = synthetic.anatomy.medial_meniscus.surface.mesh.areas
+    field = next(f for f in cycle.fields if f.name == "medial_meniscus")
+    force = field.pressure @ areas
+    np.testing.assert_allclose(loads.tibia.sum(axis=1), force, rtol=1e-4)  # a level meniscus: all of it
+    np.testing.assert_allclose(loads.femur.sum(axis=1), force, rtol=1e-4)
+    assert not loads.patella.any()
+    where = knee.tibia.patches.centres[loads.tibia.any(axis=0)]
+    assert (where[:, 2] < -18.0).all()  # below the meniscus and at most about a wedge height beside it
+
+
+def test_part_of_the_day_with_other_contact(synthetic: Synthetic) -> None:
+    light = {name: replace(c, fields=tuple(replace(f, pressure=0.5 * f.pressure) for f in c.fields)) for name, c in synthetic.cycles.items()}
+    full, half, mixed = load_of(synthetic), load_of(synthetic, cycles=light), load_of(synthetic, cycles=light, other_cycles=synthetic.cycles, share=0.25)
+    np.testing.assert_allclose(mixed.daily_dose, 0.25 * half.daily_dose + 0.75 * full.daily_dose, rtol=1e-5)
+    np.testing.assert_allclose(mixed.peak_stress, half.peak_stress, rtol=1e-6)  # peaks are those of `cycles`
+    inside = half.stimulus > 0.0
+    assert (mixed.stimulus[inside] > half.stimulus[inside]).all() and (mixed.stimulus[inside] < full.stimulus[inside]).all()
+
+
+def test_the_same_input_gives_the_same_bits(synthetic: Synthetic) -> None:
+    one, two = load_of(synthetic), load_of(synthetic)
+    for name in FIELDS:
+        assert np.array_equal(getattr(one, name), getattr(two, name)), name
+
+
+def test_a_knee_without_menisci(synthetic: Synthetic) -> None:
+    bare = replace(synthetic.anatomy, medial_meniscus=None, lateral_meniscus=None)
+    cycles = {name: replace(c, fields=tuple(f for f in c.fields if "meniscus" not in f.name)) for name, c in synthetic.cycles.items()}
+    load = load_of(synthetic, anatomy=bare, cycles=cycles)
+    assert (load.daily_dose[MEDIAL] > 0.0).all()
+    with pytest.raises(InputError, match="medial_meniscus"):
+        load_of(synthetic, anatomy=bare)
+
+
+def test_bad_input(synthetic: Synthetic) -> None:
+    with pytest.raises(InputError, match="is 'running'"):
+        load_of(synthetic, case_activity="running")
+    with pytest.raises(InputError, match="is 'stair_ascent'"):
+        load_of(synthetic, cycles={"walking": synthetic.cycles["walking"]})
+    with pytest.raises(InputError, match="share of the day"):
+        load_of(synthetic, other_cycles=synthetic.cycles, share=1.5)
+    with pytest.raises(InputError, match="share of the day"):
+        load_of(synthetic, share=0.5)
+    walking = synthetic.cycles["walking"]
+    for value in (np.nan, -1.0):
+        wrong = walking.fields[0].pressure.copy()
+        wrong[3, 5] = value
+        fields = (replace(walking.fields[0], pressure=wrong), *walking.fields[1:])
+        with pytest.raises(InputError, match="contact only pushes"):
+            load_of(synthetic, cycles={**synthetic.cycles, "walking": replace(walking, fields=fields)})
+    with pytest.raises(InputError, match="shape"):
+        short = replace(walking.fields[0], pressure=walking.fields[0].pressure[:, :-1])
+        load_of(synthetic, cycles={**synthetic.cycles, "walking": replace(walking, fields=(short, *walking.fields[1:]))})
+
+
+@pytest.mark.parametrize("changes", [{"depths_mm": ()}, {"depths_mm": (5.0, 3.0)}, {"depths_mm": (0.1, 3.0)}, {"poisson_ratio": 0.5},
+                                     {"stimulus_exponent": 0.5}, {"patch_mm": 3.0}, {"points_per_region": 1}])
+def test_settings_out_of_range(changes: dict) -> None:
+    with pytest.raises(InputError, match="bone"):
+        BoneModel(**changes)

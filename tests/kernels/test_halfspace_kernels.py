@@ -1,0 +1,134 @@
+"""Kernels of the half-space against plain Python."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from kneeload.kernels.halfspace import COSINES, RING_WEIGHTS, RINGS, collect, fill_disc_stress, fill_influence
+
+
+def disc_points(radius: float, rings: int = 40, angles: int = 72) -> np.ndarray:
+    """Points of equal area on a disc."""
+    r = radius * np.sqrt((np.arange(rings) + 0.5) / rings)
+    angle = (np.arange(angles) + 0.5) * 2.0 * math.pi / angles
+    return np.stack([np.outer(r, np.cos(angle)).ravel(), np.outer(r, np.sin(angle)).ravel()], axis=1)
+
+
+def naive_vertical(square: float, depth: float, radius: float) -> float:
+    disc = disc_points(radius)
+    lateral = (math.sqrt(square) - disc[:, 0]) ** 2 + disc[:, 1] ** 2
+    return float(np.mean(3.0 * depth**3 / (2.0 * math.pi * (lateral + depth**2) ** 2.5)))
+
+
+def naive_influence(points, normals, sources, source_normals, radii, depths):
+    out = np.zeros((len(depths), len(points), len(sources)))
+    for d, depth in enumerate(depths):
+        for i in range(len(points)):
+            for j in range(len(sources)):
+                facing = float(normals[i] @ source_normals[j])
+                if facing > 0.0:
+                    out[d, i, j] = facing * naive_vertical(float(((sources[j] - points[i]) ** 2).sum()), depth, radii[j])
+    return out
+
+
+def run_influence(points, normals, sources, source_normals, radii, depths):
+    out = np.full((len(depths), len(points), len(sources)), np.nan, np.float32)
+    fill_influence(points, normals, sources, source_normals, radii, depths, RINGS, RING_WEIGHTS, COSINES, out)
+    return out
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def test_influence_equals_dense_integration() -> None:
+    rng = np.random.default_rng(1)
+    points, sources = rng.uniform(-8, 8, (6, 3)), rng.uniform(-8, 8, (9, 3))
+    sources[0] = points[0]  # right above a point
+    normals, source_normals = unit(rng.standard_normal((6, 3))), unit(rng.standard_normal((9, 3)))
+    source_normals[0] = normals[0]
+    radii, depths = rng.uniform(0.2, 1.2, 9), np.array([1.0, 2.5, 12.0])
+    got = run_influence(points, normals, sources, source_normals, radii, depths)
+    want = naive_influence(points, normals, sources, source_normals, radii, depths)
+    axis = np.array([[naive_vertical(0.0, d, r) for r in radii] for d in depths])[:, None, :]
+    assert (np.abs(got - want) <= 0.01 * axis).all()  # 1 % of the stress on the axis of the same disc
+    assert (got >= 0.0).all() and (want > 0.0).any() and ((want == 0.0) == (got == 0.0)).all()
+
+
+@pytest.mark.parametrize("n, p, d", [(0, 3, 2), (2, 0, 2), (2, 3, 0)])
+def test_influence_of_nothing(n: int, p: int, d: int) -> None:
+    out = run_influence(np.zeros((n, 3)), np.ones((n, 3)), np.zeros((p, 3)), np.ones((p, 3)), np.ones(p), np.ones(d))
+    assert out.shape == (d, n, p)
+
+
+def naive_disc_stress(points, centres, forces, radii, nu):
+    out = np.zeros((len(points), 6))
+    for i, (px, py, z) in enumerate(points):
+        for c, force, radius in zip(centres, forces, radii):
+            disc = disc_points(radius)
+            dx, dy = px - c[0] - disc[:, 0], py - c[1] - disc[:, 1]
+            s = dx**2 + dy**2
+            big = np.sqrt(s + z * z)
+            soft = (1 - 2 * nu) / (big * (big + z))
+            rr, tt = soft - 3 * s * z / big**5, (1 - 2 * nu) * z / big**3 - soft
+            xx, yy = (rr * dx**2 + tt * dy**2) / s, (rr * dy**2 + tt * dx**2) / s
+            parts = [xx, yy, -3 * z**3 / big**5, (rr - tt) * dx * dy / s, -3 * dy * z**2 / big**5, -3 * dx * z**2 / big**5]
+            out[i] += force / (2 * math.pi) * np.array([p.mean() for p in parts])
+    return out
+
+
+def test_tensor_equals_dense_integration() -> None:
+    rng = np.random.default_rng(2)
+    points = np.column_stack([rng.uniform(-6, 6, (8, 2)), rng.uniform(1.5, 9.0, 8)])
+    centres, forces, radii = rng.uniform(-5, 5, (5, 2)), rng.uniform(0.5, 20.0, 5), rng.uniform(0.2, 1.0, 5)
+    got = np.zeros((8, 6))
+    fill_disc_stress(points, centres, forces, radii, 0.3, RINGS, RING_WEIGHTS, got)
+    want = naive_disc_stress(points, centres, forces, radii, 0.3)
+    np.testing.assert_allclose(got, want, atol=0.005 * np.abs(want).max())  # two quadratures of the same disc
+
+
+def naive_collect(pressure, area, target, region, start, patch, share, regions, patches):
+    frames, m = pressure.shape
+    force, contact, peak = (np.zeros((frames, regions)) for _ in range(3))
+    loads, bad = np.zeros((frames, patches)), 0
+    for t in range(frames):
+        for j in range(m):
+            p = pressure[t, j]
+            if p == 0.0:
+                continue
+            if not (0.0 < p < 1e9):
+                bad += 1
+                continue
+            k = target[t if len(target) > 1 else 0, j]
+            if k < 0:
+                continue
+            if region[k] >= 0:
+                force[t, region[k]] += p * area[j]
+                contact[t, region[k]] += area[j]
+                peak[t, region[k]] = max(peak[t, region[k]], p)
+            for e in range(start[k], start[k + 1]):
+                loads[t, patch[e]] += share[e] * p * area[j]
+    return force, contact, peak, loads, bad
+
+
+@pytest.mark.parametrize("moving", [True, False])
+def test_collect_equals_plain_loops(moving: bool) -> None:
+    rng = np.random.default_rng(3)
+    frames, m, k, regions, patches = 7, 40, 25, 4, 9
+    pressure = np.where(rng.random((frames, m)) < 0.5, 0.0, rng.random((frames, m))).astype(np.float32)
+    pressure[2, 3], pressure[4, 5], pressure[5, 6] = np.nan, -1.0, np.inf
+    target = rng.integers(-1, k, (frames if moving else 1, m)).astype(np.int32)
+    counts = rng.integers(0, 4, k)
+    start = np.concatenate([[0], np.cumsum(counts)])
+    patch, share = rng.integers(0, patches, start[-1]), rng.random(start[-1])
+    region, area = rng.integers(-1, regions, k), rng.random(m)
+    out = [np.zeros((frames, regions)) for _ in range(3)]
+    loads = np.zeros((frames, patches), np.float32)
+    bad = collect(pressure, area, target, region, start, patch, share, *out, loads)
+    want = naive_collect(pressure, area, target, region, start, patch, share, regions, patches)
+    assert bad == want[4] == 3
+    for got, expected in zip((*out, loads), want[:4]):
+        np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-6)  # float32 sums
