@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -138,7 +139,8 @@ def near_border(mesh: TriangleMesh, distance_mm: float) -> NDArray[np.bool_]:
     from scipy.spatial import cKDTree
 
     border = np.unique(mesh.triangles[pseudonormals(mesh)[1][:, :3]])
-    return cKDTree(mesh.points[border]).query(mesh.points)[0] < distance_mm
+    distance = np.asarray(cKDTree(mesh.points[border]).query(mesh.points)[0])
+    return np.asarray(distance < distance_mm)
 
 
 def border_points(mesh: TriangleMesh) -> NDArray[np.float64]:
@@ -231,7 +233,8 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--output", type=Path, default=DEFAULT_FILE)
     options = parser.parse_args()
-    np.savez_compressed(options.output, **fit(options.folder))
+    arrays: dict[str, Any] = fit(options.folder)
+    np.savez_compressed(options.output, **arrays)
     print(f"{options.output}: {options.output.stat().st_size / 1e6:.2f} MB")
 
 

@@ -15,6 +15,7 @@ from kneeload.bone.patches import (
     Facets,
     Route,
     Samples,
+    articular_patches,
     border,
     cluster,
     direct_route,
@@ -27,7 +28,7 @@ from kneeload.bone.patches import (
 )
 from kneeload.contact.cycle import SurfaceField
 from kneeload.errors import InputError
-from kneeload.kernels.halfspace import collect
+from kneeload.kernels.halfspace import collect, spread_columns
 from kneeload.subject.anatomy import MOAKS_REGIONS, KneeAnatomy
 from kneeload.subject.surface import ArticularSurface
 
@@ -95,11 +96,9 @@ def _smooth(field: NDArray[np.float32], patches: Facets, deviation: float) -> ND
     The femur receives its load triangle by triangle from casting triangles of about its own size, so that neighbouring patches
     get unequal numbers of them; the bell takes that noise out and leaves the sum.
     """
-    from scipy.sparse import csr_array
     from scipy.spatial import cKDTree
 
-    tree = cKDTree(patches.centres)
-    pairs = tree.query_pairs(2.5 * deviation, output_type="ndarray")
+    pairs = cKDTree(patches.centres).query_pairs(2.5 * deviation, output_type="ndarray")
     count = patches.areas.shape[0]
     row = np.concatenate([np.arange(count), pairs[:, 0], pairs[:, 1]])
     column = np.concatenate([np.arange(count), pairs[:, 1], pairs[:, 0]])
@@ -107,8 +106,11 @@ def _smooth(field: NDArray[np.float32], patches: Facets, deviation: float) -> ND
     facing = np.einsum("ij,ij->i", patches.normals[row], patches.normals[column]) > 0.0
     weight = np.where(facing | (row == column), (patches.areas[column] + 1e-12) * np.exp(-0.5 * square / deviation**2), 0.0)
     weight /= np.bincount(row, weight, count)[row]
-    bell = csr_array((weight.astype(np.float32), (column, row)), shape=(count, count))
-    return np.ascontiguousarray((field.reshape(-1, count) @ bell).reshape(field.shape))
+    order = np.argsort(row, kind="stable")
+    start = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=count))])
+    out = np.empty_like(field)
+    spread_columns(field.reshape(-1, count), start, column[order], weight[order].astype(np.float32), out.reshape(-1, count))
+    return out
 
 
 def _bone_map(patches: Facets, samples: Samples, areas: dict[str, NDArray[np.float64]], routes: dict[str, Route], model: BoneModel, *,
@@ -124,9 +126,9 @@ def _bone_map(patches: Facets, samples: Samples, areas: dict[str, NDArray[np.flo
 
 def _single_surface(surface: ArticularSurface, name: str, casting: dict[str, NDArray[np.float64]], model: BoneModel) -> BoneMap:
     shape = facets(surface.mesh)
-    patch = cluster(shape, model.patch_mm)
+    patch, patches = articular_patches(shape, surface.region, model.patch_mm)
     samples = region_samples(shape, surface.region, border(surface.mesh, surface.region), model.points_per_region)
-    return _bone_map(merge(shape, patch), samples, casting, {name: direct_route(surface.region, patch)}, model, smooth=name == "femur")
+    return _bone_map(patches, samples, casting, {name: direct_route(surface.region, patch)}, model, smooth=name == "femur")
 
 
 def _tibia(anatomy: KneeAnatomy, casting: dict[str, NDArray[np.float64]], model: BoneModel) -> BoneMap:

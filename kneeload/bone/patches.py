@@ -85,6 +85,27 @@ def merge(shape: Facets, patch: NDArray[np.int64]) -> Facets:
     return Facets(centres=centres, normals=normals / np.where(length > 0.0, length, 1.0), areas=areas)
 
 
+def articular_patches(shape: Facets, region: NDArray[np.int8], size_mm: float) -> tuple[NDArray[np.int64], Facets]:
+    """Return the patch (m,) that each triangle feeds, and the patches, which lie on the triangles that have a region.
+
+    A triangle outside all regions (bone beside the cartilage of a closed mesh) feeds the patch of the nearest triangle that has one
+    (to within half of the distance).
+    """
+    from scipy.spatial import cKDTree
+
+    labelled = np.flatnonzero(region >= 0)
+    if not labelled.size:
+        labelled = np.arange(region.shape[0])
+    inside = _pick(shape, labelled)
+    number = cluster(inside, size_mm)
+    patch = np.empty(region.shape[0], np.int64)
+    patch[labelled] = number
+    others = np.setdiff1d(np.arange(region.shape[0]), labelled, assume_unique=True)
+    if others.size:
+        patch[others] = number[cKDTree(inside.centres).query(shape.centres[others], eps=0.5)[1]]
+    return patch, merge(inside, number)
+
+
 def _region_points(shape: Facets, most: int) -> Facets:
     """Return at most `most` patches that cover `shape`."""
     size = np.sqrt(shape.areas.sum() / most) + 1e-9
@@ -104,7 +125,7 @@ def border(mesh: TriangleMesh, region: NDArray[np.int8]) -> NDArray[np.bool_]:
     return (region >= 0) & (low[mesh.triangles] != high[mesh.triangles]).any(axis=1)
 
 
-def _pick(shape: Facets, chosen: NDArray[np.bool_]) -> Facets:
+def _pick(shape: Facets, chosen: NDArray) -> Facets:
     return Facets(centres=shape.centres[chosen], normals=shape.normals[chosen], areas=shape.areas[chosen])
 
 
@@ -154,10 +175,14 @@ def spread_route(meniscus: ArticularSurface, shape: Facets, plateau: Facets, pla
     whose lateral distance is within two deviations, weighted by their area, or goes to the nearest patch where there is none.
     `allowed` are the patches of this plateau. A triangle without a region of its own takes that of the nearest plateau triangle.
     """
+    from scipy.spatial import cKDTree
+
     count = shape.areas.shape[0]
     normals, centres, areas = patches.normals[allowed], patches.centres[allowed], patches.areas[allowed]
     rows, columns, shares = [], [], []
     region = meniscus.region.astype(np.int64)
+    bare = np.flatnonzero(region < 0)
+    region[bare] = plateau_region[cKDTree(plateau.centres).query(shape.centres[bare])[1]]
     for first in range(0, count, 512):
         rows_here = np.arange(first, min(first + 512, count))
         square = _squares(shape.centres[rows_here], centres)
@@ -174,9 +199,6 @@ def spread_route(meniscus: ArticularSurface, shape: Facets, plateau: Facets, pla
         rows.append(row + first)
         columns.append(allowed[column])
         shares.append(weight[row, column])
-        bare = region[rows_here] < 0
-        if bare.any():
-            region[rows_here[bare]] = plateau_region[_squares(shape.centres[rows_here[bare]], plateau.centres).argmin(axis=1)]
     row = np.concatenate(rows) if rows else np.zeros(0, np.int64)
     start = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=count))]).astype(np.int64)
     return Route(region=region, start=start, patch=np.concatenate(columns) if columns else np.zeros(0, np.int64),

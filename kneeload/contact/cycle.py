@@ -81,4 +81,4 @@ class ContactCycle:
     status: NDArray[np.int8]
 
 
-STATUS = {0: "converged", 1: "step limit reached", 2: "no descent", 3: "no contact found"}
+STATUS = {0: "converged", 1: "step limit reached", 2: "no descent", 3: "no contact found", 4: "converged, but out of joint (dislocated)"}

@@ -9,8 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from kneeload.errors import InputError
 from kneeload.forces.brace import Brace
-from kneeload.forces.extensor import ExtensorMechanism, extensor_mechanism, rotation_of_flexion
-from kneeload.forces.ligaments import ligament_force, tibiofemoral_ligaments
+from kneeload.forces.extensor import ExtensorMechanism, extensor_mechanism
 from kneeload.forces.loads import JointLoads
 from kneeload.forces.muscle_geometry import (
     ANKLE_MUSCLES,
@@ -21,18 +20,18 @@ from kneeload.forces.muscle_geometry import (
     muscle_geometry,
 )
 from kneeload.forces.muscles import MuscleModel, capacity, effort_weights, size_scale
+from kneeload.forces.passive import passive_hip_flexion_moment, soft_tissue
 from kneeload.kernels.recruitment import recruit
 from kneeload.motion.motion import Motion
 from kneeload.subject.person import Subject
-from kneeload.units import DEG, NMM_PER_NM
 
 Array = NDArray[np.float64]
 
 SOURCE_KNEE_HEIGHT_M = 1.65  # stature of the woman whose knee gives the attachments (assumption, 1.60 to 1.70; Lenhart 2015: 62 kg)
-# Passive path of the source knee (fit to the poses of its swing phase): the tibia turns about this point, mm, and stands this far forward.
-_PASSIVE_AXIS_MM, _PASSIVE_FORWARD_MM, _TISSUE_RANGE_DEG = (-3.4, -2.0, 0.0), (3.0, 0.0, 0.0), 60.0
 RESTRAINTS = ("mcl", "lcl")  # what holds a compartment that muscles cannot keep closed
-_SOFTNESS = 1e-6  # slack over multiplier in units of full capability: slack stays near 1e-6 unless no muscle is left
+# Slack over multiplier in units of what all muscles together can do: moments at the three joints (slack stays near 1e-6 of it unless no
+# muscle is left), then the compartments, which give way first (a ligament takes over, about 1 N while muscles can still do it).
+_SOFTNESS = np.array([1e-6, 1e-6, 1e-6, 1e-4, 1e-4])
 _TOLERANCE = 1e-10
 _MAX_STEPS = 100
 _RESERVE_SHARE = 1e-3  # a reserve above this share of what all muscles together can do is reported as status 1
@@ -95,57 +94,13 @@ def _extension_arms(geometry: MuscleGeometry, extensor: ExtensorMechanism, stren
     return arms
 
 
-def soft_tissue(knee_flexion: Array, source_scale: Array) -> tuple[Array, Array, Array]:
-    """Tension of the ligaments and the capsule in the unloaded knee, on the tibia.
-
-    The tibia turns by flexion about an axis through the condyles, placed so that it follows the poses of a swing phase of the source
-    knee (flexion to 61 degrees; beyond it the tension of 60 degrees is kept: assumption). Collateral ligaments and capsule have the
-    reference strains of their source; the cruciate ligaments, which carry shear, are left out.
-
-    Args:
-        knee_flexion: (T,) rad.
-        source_scale: (3,) no unit.
-
-    Returns:
-        axial: (T,) N, upward pull on the tibia.
-        moment: (T,) N mm about x of the tibia.
-        per_newton: (2, T, 2) upward pull (no unit) and moment (mm) of the MCL and of the LCL per newton of tension.
-    """
-    bands = tibiofemoral_ligaments(source_scale)
-    rotation = rotation_of_flexion(np.clip(knee_flexion, 0.0, _TISSUE_RANGE_DEG * DEG))
-    axis, forward = np.array(_PASSIVE_AXIS_MM) * source_scale, np.array(_PASSIVE_FORWARD_MM) * source_scale
-    femur = axis + np.einsum("tji,kj->tki", rotation, bands.origin - axis - forward)  # femoral attachments in the tibia frame
-    line = femur - bands.insertion
-    length = np.linalg.norm(line, axis=2)
-    unit = line / length[:, :, None]
-    tension, _ = ligament_force(length, bands.slack_length, bands.stiffness_n, bands.toe_strain)
-    collateral = np.array([not name.startswith(("acl", "pcl")) for name in bands.names])
-    tension = np.where(collateral, tension, 0.0)
-    moment_x = np.cross(np.broadcast_to(bands.insertion, unit.shape), unit)[:, :, 0]
-    index = [bands.names.index(name) for name in ("mcl_superficial_middle", "lcl")]
-    per_newton = np.stack([np.stack([unit[:, i, 1], moment_x[:, i]], axis=1) for i in index])
-    return (tension * unit[:, :, 1]).sum(axis=1), (tension * moment_x).sum(axis=1), per_newton
-
-
-def passive_hip_flexion_moment(motion: Motion, subject: Subject) -> Array:
-    """Moment about the hip of stretched capsule, ligaments and silent muscle, (T,) N mm, flexion positive.
-
-    Exponential fit of Riener and Edrich 1999, doi 10.1016/S0021-9290(99)00009-7, to passive swings of ten adults; scaled by mass times
-    height over those of a person of 75 kg and 1.75 m (assumption). It carries part of the hip flexor moment of late stance. The knee and
-    ankle fits of that paper are left out, since those passive forces run in muscles that also press the knee together.
-    """
-    hip, knee = np.clip(motion.hip_flexion / DEG, -30.0, 90.0), np.clip(motion.knee_flexion / DEG, 0.0, 120.0)
-    moment_nm = np.exp(1.4655 - 0.0034 * knee - 0.0750 * hip) - np.exp(1.3403 - 0.0226 * knee + 0.0305 * hip) + 8.072
-    return moment_nm * NMM_PER_NM * subject.body_mass_kg * subject.height_m / (75.0 * 1.75)
-
-
 def _readonly(array: NDArray[np.generic]) -> NDArray:
     array.setflags(write=False)
     return array
 
 
 def _muscle_names(motion: Motion) -> tuple[str, ...]:
-    names = KNEE_MUSCLES
+    names: tuple[str, ...] = KNEE_MUSCLES
     names += HIP_MUSCLES if motion.hip_extension_moment is not None else ()
     return names + (ANKLE_MUSCLES if motion.ankle_plantarflexion_moment is not None else ())
 
@@ -162,36 +117,38 @@ class _Recruited:
     max_steps: int
 
 
-def _recruit(motion: Motion, geometry: MuscleGeometry, arms: Array, force: Array, size: float, weight: Array, floor: Array,
-             passive_hip: Array, compartment: tuple[Array, Array], least: tuple[Array, Array]) -> _Recruited:
-    """Distribute the moments over the muscles.
+def _moments(motion: Motion, subject: Subject, geometry: MuscleGeometry, knee_arms: Array, size: float) -> tuple[Array, Array]:
+    """Return the moments that muscles must supply at knee, hip and ankle, (3, T) N mm, and the muscles' arms for them, (3, T, n) mm."""
+    target, arms = np.zeros((3, len(motion.time))), np.zeros((3, *knee_arms.shape))
+    target[0], arms[0] = motion.knee_extension_moment, knee_arms
+    if motion.hip_extension_moment is not None:
+        target[1] = motion.hip_extension_moment + passive_hip_flexion_moment(motion.hip_flexion, motion.knee_flexion, subject)
+        arms[1] = -geometry.hip_flexion_arm * size
+    if motion.ankle_plantarflexion_moment is not None:
+        target[2], arms[2] = motion.ankle_plantarflexion_moment, -geometry.ankle_dorsiflexion_arm * size
+    return target, arms
+
+
+def _recruit(moments: tuple[Array, Array], compartment: tuple[Array, Array], least: tuple[Array, Array], force: Array, weight: Array,
+             floor: Array) -> _Recruited:
+    """Distribute moments and compression over the muscles.
 
     Args:
-        motion: moments.
-        geometry: arms at hip and ankle.
-        arms: (T, n) mm, knee extension.
-        force: (T, n) N at full activation.
-        size: muscle length over the source's, no unit.
-        weight: (n,) no unit, cost of squared activation.
-        floor: (T,) no unit, least activation.
-        passive_hip: (T,) N mm, passive hip flexion moment, which extensors must also balance.
+        moments: required moments (3, T) N mm and arms (3, T, n) mm.
         compartment: medial and lateral compression per newton of each muscle, each (T, n).
         least: medial and lateral compression that the muscles must add, each (T,) N.
+        force: (T, n) N at full activation.
+        weight: (n,) no unit, cost of squared activation.
+        floor: (T,) no unit, least activation.
     """
-    frames = len(motion.time)
-    zero = np.zeros(frames)
-    hip = motion.hip_extension_moment + passive_hip if motion.hip_extension_moment is not None else zero
-    ankle = motion.ankle_plantarflexion_moment if motion.ankle_plantarflexion_moment is not None else zero
-    hip_arms = -geometry.hip_flexion_arm * size if motion.hip_extension_moment is not None else np.zeros_like(arms)
-    ankle_arms = -geometry.ankle_dorsiflexion_arm * size if motion.ankle_plantarflexion_moment is not None else np.zeros_like(arms)
-    rows = np.stack([arms * force, hip_arms * force, ankle_arms * force, compartment[0] * force, compartment[1] * force], axis=1)
-    target = np.stack([motion.knee_extension_moment, hip, ankle, least[0], least[1]], axis=1)
+    rows = np.stack([*moments[1], *compartment], axis=1) * force[:, None, :]
+    target = np.stack([*moments[0], *least], axis=1)
     full = np.abs(rows).sum(axis=2).max(axis=0)  # (5,) what all muscles together can do
     full = np.where(full > 0.0, full, 1.0)
-    count = len(geometry.names)
+    count = force.shape[1]
     activation, slack, steps = recruit(
         np.ascontiguousarray(rows / full[:, None]), np.ascontiguousarray(target / full), np.array([False, False, False, True, True]),
-        weight, np.repeat(floor[:, None], count, axis=1), np.ones(count), np.full(5, _SOFTNESS), _TOLERANCE, _MAX_STEPS)
+        weight, np.repeat(floor[:, None], count, axis=1), np.ones(count), _SOFTNESS, _TOLERANCE, _MAX_STEPS)
     return _Recruited(activation=activation, force=activation * force, reserve=slack[:, :3] * full[:3], share=np.abs(slack[:, :3]),
                       steps=steps, max_steps=_MAX_STEPS)
 
@@ -236,9 +193,9 @@ def joint_loads(motion: Motion, subject: Subject, *, centres_flexion: ArrayLike,
     base = frontal.split(motion.net_axial_force + tissue_axial, adduction + tissue_moment)
     compartment = frontal.split(line[:, :, 1], moment[:, :, 0])
     margin = model.margin * np.abs(adduction) / (frontal.lateral - frontal.medial)
-    answer = _recruit(motion, geometry, arms, capacity(geometry, subject, model), size, effort_weights(geometry, model),
-                      model.activation_floor(motion.net_axial_force, subject.body_weight_n), passive_hip_flexion_moment(motion, subject),
-                      compartment, (margin - base[0], margin - base[1]))
+    answer = _recruit(_moments(motion, subject, geometry, arms, size), compartment, (margin - base[0], margin - base[1]),
+                      capacity(geometry, subject, model), effort_weights(geometry, model),
+                      model.activation_floor(motion.net_axial_force, subject.body_weight_n))
     medial, lateral = (base[side] + (compartment[side] * answer.force).sum(axis=1) for side in (0, 1))
     medial, lateral, restraint = _restrain(frontal, medial, lateral, collateral)
     return _assemble(motion, extensor, line, moment, answer, adduction, medial, lateral, restraint)
@@ -289,8 +246,7 @@ def _passive(motion: Motion, frontal: _Frontal, adduction: Array) -> JointLoads:
     """A test rig: an axial load at the tibia origin, no muscles, no soft tissue."""
     frames = len(motion.time)
     axial = np.maximum(motion.net_axial_force, 0.0)
-    medial, lateral = frontal.split(axial, np.zeros(frames))
-    medial = np.clip(medial, 0.0, axial)
+    medial = np.clip(frontal.split(axial, np.zeros(frames))[0], 0.0, axial)
     zero, vector = np.zeros(frames), np.zeros((frames, 3))
     force = vector.copy()
     force[:, 1] = motion.net_axial_force

@@ -34,6 +34,9 @@ kernel_inline = njit(forceinline=True, nogil=True, error_model="numpy", fastmath
 
 LENGTH = 20.0  # mm; half the distance between the compartments: turns moments into forces, and angles into lengths
 FACING = -0.2  # a spring counts when the cosine between its normal and the target's outward normal is below this
+NEARLY = 0.3  # mm; springs nearer than this get an expansion of their own
+ROUGH = 1e4  # tolerance at which springs are placed anew, over the final one
+GOOD = 1e-3  # unbalanced force over the load up to which a frame counts as converged
 FRESH = 0.02  # mm; an expansion this close to its spring is exact to a millionth of the force
 LONGEST = 2.0  # mm; longest step along a coordinate
 UNSEEN, AVERTED = -1.0, -2.0  # states of a spring within a frame, see pick
@@ -101,26 +104,6 @@ def _spline(level, x, y, z):
         (a - 2.0 * b + g) * i2, (ay * q0 + by * q1 + gy * q2) * i2, (az * q0 + bz * q1 + gz * q2) * i2,
         (ayy * u0 + byy * u1 + gyy * u2) * i2, (ayz * u0 + byz * u1 + gyz * u2) * i2, (azz * u0 + bzz * u1 + gzz * u2) * i2,
     )
-
-
-@kernel_inline
-def _value(level, x, y, z):
-    """Value of the level set alone, mm."""
-    c = level[0]
-    nz = np.uint64(level[5])
-    plane = np.uint64(level[4]) * nz
-    k, u, v, w = _cell(level, x, y, z)
-    u0, u1, u2, _, _, _ = _taps(u)
-    v0, v1, v2, _, _, _ = _taps(v)
-    w0, w1, w2, _, _, _ = _taps(w)
-    total = 0.0
-    for wx in (u0, u1, u2):
-        m = k
-        for wy in (v0, v1, v2):
-            total += wx * wy * (c[m] * w0 + c[m + np.uint64(1)] * w1 + c[m + np.uint64(2)] * w2)
-            m += nz
-        k += plane
-    return total
 
 
 @kernel
@@ -438,14 +421,18 @@ def potential(q, near, ranges, lines, anchor, weak, rest, pull, pull_point, mome
 def place(q, level, springs, femoral_compliance, margin, rot, held, near, ranges):
     """Place the springs that are nearer than margin (mm) to the target and face it; returns their number.
 
-    Blocks of neighbouring springs are tested first by their bounding sphere. The stiffness is 1 / (compliance of the casting layers +
-    femoral thickness x femoral_compliance). The femoral thickness at the spring is read when it comes near for the first time and is then
-    held in held (N,), as is the answer whether it faces the target: UNSEEN, AVERTED or the thickness. So the energy has no jumps
-    while a frame is solved.
+    The level set is expanded once at the centre of each block of neighbouring springs: that tells which springs are near. They take
+    over this expansion, or get one of their own when they touch or almost do. The stiffness is 1 / (compliance of the casting
+    layers + femoral thickness x femoral_compliance). The femoral thickness at the spring is read when it comes near for the first time and
+    is then held in held (N,), as is the answer whether it faces the target: UNSEEN, AVERTED or the thickness. So the energy has
+    no jumps while a frame is solved.
     """
     px, py, pz, area, _, _, _, compliance, thickness, sx, sy, sz, group_start, block_start, block = springs
     table, number = near
     rotation(q, rot)
+    r00, r01, r02 = rot[0, 0], rot[0, 1], rot[0, 2]
+    r10, r11, r12 = rot[1, 0], rot[1, 1], rot[1, 2]
+    r20, r21, r22 = rot[2, 0], rot[2, 1], rot[2, 2]
     groups = group_start.size - 1
     plain = groups - (q.size - 6)
     t0, t1, t2 = q[3], q[4], q[5]
@@ -454,32 +441,39 @@ def place(q, level, springs, femoral_compliance, margin, rot, held, near, ranges
         ranges[g] = count
         shift = 0.0 if g < plain else q[6 + g - plain]
         while b < block_start.size - 1 and block_start[b] < group_start[g + 1]:
-            x0, x1, x2 = block[b, 0], block[b, 1], block[b, 2]
-            x = rot[0, 0] * x0 + rot[0, 1] * x1 + rot[0, 2] * x2 + t0
-            y = rot[1, 0] * x0 + rot[1, 1] * x1 + rot[1, 2] * x2 + t1
-            z = rot[2, 0] * x0 + rot[2, 1] * x1 + rot[2, 2] * x2 + t2
-            if _value(level, x, y, z) < block[b, 3] + margin + abs(shift):
+            xc = r00 * block[b, 0] + r01 * block[b, 1] + r02 * block[b, 2] + t0
+            yc = r10 * block[b, 0] + r11 * block[b, 1] + r12 * block[b, 2] + t1
+            zc = r20 * block[b, 0] + r21 * block[b, 1] + r22 * block[b, 2] + t2
+            fc, gx, gy, gz, hxx, hxy, hxz, hyy, hyz, hzz = _spline(level, xc, yc, zc)
+            if fc < block[b, 3] + margin + abs(shift) and _inside(level, xc, yc, zc):
                 for i in range(block_start[b], block_start[b + 1]):
                     if held[i] == AVERTED:
                         continue
                     x0, x1, x2 = px[i] + shift * sx[i], py[i] + shift * sy[i], pz[i] + shift * sz[i]
-                    x = rot[0, 0] * x0 + rot[0, 1] * x1 + rot[0, 2] * x2 + t0
-                    y = rot[1, 0] * x0 + rot[1, 1] * x1 + rot[1, 2] * x2 + t1
-                    z = rot[2, 0] * x0 + rot[2, 1] * x1 + rot[2, 2] * x2 + t2
-                    if _value(level, x, y, z) >= margin or not _inside(level, x, y, z):
+                    x = r00 * x0 + r01 * x1 + r02 * x2 + t0
+                    y = r10 * x0 + r11 * x1 + r12 * x2 + t1
+                    z = r20 * x0 + r21 * x1 + r22 * x2 + t2
+                    u, v, w = x - xc, y - yc, z - zc
+                    ax, ay, az = hxx * u + hxy * v + hxz * w, hxy * u + hyy * v + hyz * w, hxz * u + hyz * v + hzz * w
+                    f = fc + u * (gx + 0.5 * ax) + v * (gy + 0.5 * ay) + w * (gz + 0.5 * az)
+                    if f >= margin:
                         continue
-                    seen = _spline(level, x, y, z)
                     if held[i] == UNSEEN:
-                        held[i] = _layer_seen(level, springs, rot, i, x, y, z, seen[1], seen[2], seen[3])
+                        held[i] = _layer_seen(level, springs, rot, i, x, y, z, gx + ax, gy + ay, gz + az)
                         if held[i] == AVERTED:
                             continue
                     table[0, count], table[1, count], table[2, count], table[3, count] = px[i], py[i], pz[i], area[i]
                     table[4, count] = 1.0 / (compliance[i] + held[i] * femoral_compliance)
                     table[5, count] = thickness[i] + held[i]
                     table[6, count], table[7, count], table[8, count] = sx[i], sy[i], sz[i]
-                    table[9, count], table[10, count], table[11, count] = x, y, z
+                    if f < NEARLY:
+                        table[9, count], table[10, count], table[11, count] = x, y, z
+                        e = _spline(level, x, y, z)
+                    else:
+                        table[9, count], table[10, count], table[11, count] = xc, yc, zc
+                        e = (fc, gx, gy, gz, hxx, hxy, hxz, hyy, hyz, hzz)
                     j = 12
-                    for value in seen:
+                    for value in e:
                         table[j, count] = value
                         j += 1
                     number[count] = i
@@ -584,8 +578,8 @@ def _scaled(grad, hess, free, force, tangent):
 def settle(q, free, level, springs, femoral_compliance, lines, anchor, weak, rest, pull, pull_point, moment, nonlinear, options, held, near, ranges, tension):
     """Find the pose of least energy from q (n,), in place: Newton with the exact tangent, shifted where it is not positive definite.
 
-    options = (margin mm, reach mm, tolerance N, steps): springs are placed anew when the body has moved by more than half the margin, and
-    at the end when it has moved by more than FRESH; reach is the distance from the body's origin to its farthest spring.
+    options = (margin mm, reach mm, tolerance N, steps): springs are placed anew when the body has moved by more than twice the margin, and at
+    the end, until it moves by less than FRESH; reach is the distance from the body's origin to its farthest spring.
     Returns (unbalanced force N, Newton steps, evaluations).
     """
     margin, reach, tolerance, steps = options[0], options[1], options[2], int(options[3])
@@ -600,8 +594,9 @@ def settle(q, free, level, springs, femoral_compliance, lines, anchor, weak, res
     evaluations, shift, norm = 1, 0.0, 0.0
     for iteration in range(steps):
         norm = _scaled(grad, hess, free, force, tangent)
-        if norm <= tolerance:
-            if _moved(q, base, reach) <= FRESH:
+        fresh = _moved(q, base, reach) <= FRESH
+        if norm <= (tolerance if fresh else ROUGH * tolerance):
+            if fresh:
                 return norm, iteration, evaluations
             base[:] = q
             place(q, level, springs, femoral_compliance, margin, rot, held, near, ranges)
@@ -624,7 +619,7 @@ def settle(q, free, level, springs, femoral_compliance, lines, anchor, weak, res
         for _ in range(12):
             for i in range(n):
                 trial[i] = q[i] + scale * step[i] * (1.0 / LENGTH if i < 3 else 1.0)
-            if _moved(trial, base, reach) > 0.5 * margin:
+            if _moved(trial, base, reach) > 2.0 * margin:
                 place(trial, level, springs, femoral_compliance, margin + _moved(trial, q, reach), rot, held, near, ranges)
                 base[:] = trial
                 energy = potential(q, near, ranges, lines, anchor, weak, rest, pull, pull_point, moment, nonlinear, work, grad2, hess2, tension)
@@ -700,13 +695,20 @@ def report(q, level, near, ranges, home, nonlinear, rot, pressure, triangle, for
 
 
 @kernel
+def _astray(q, rest):
+    """Whether a pose lies outside the range of a joint: a dislocated body has equilibria too."""
+    away = math.sqrt((q[3] - rest[3]) ** 2 + (q[4] - rest[4]) ** 2 + (q[5] - rest[5]) ** 2)
+    return abs(q[0] - rest[0]) > 0.7 or abs(q[1] - rest[1]) > 0.35 or abs(q[2] - rest[2]) > 0.8 or not away < 22.0
+
+
+@kernel
 def solve_frames(start, free, level, springs, home, femoral_compliance, lines, anchor, weak, rest, flexion, pull, pull_point, moment,
                  load, nonlinear, options, poses, tension, pressure, triangle, force, scalars, residual, iterations, status):
     """Equilibrium of one body in every frame (T), each from the poses of the frames before it.
 
     start (T, n): separated poses to start from when there is nothing better; rest (T, n); flexion (T,) rad is prescribed when free[0] is
     False; anchor (T, k, 3), pull (T, 3), pull_point (T, 3), moment (T, 2), load (T,) N, the size of the load that the residual is measured by. When a frame does not converge it
-    is tried from the pose of the frame before, from a separated pose, and with the load put on in steps. Filled: poses (T, n),
+    is tried from the pose of the frame before, from a separated pose, and with the load put on in steps; so is one that ends out of joint. Filled: poses (T, n),
     tension (T, k), pressure and triangle (T, N), force (T, g, 3), scalars (T, g, 5), residual (T,), iterations (T, 2: steps,
     evaluations), status (T,).
     """
@@ -717,14 +719,14 @@ def solve_frames(start, free, level, springs, home, femoral_compliance, lines, a
     ranges, rot, held = np.zeros(groups + 1, np.int64), np.zeros((5, 3)), np.empty(count)
     q, local, frame_pull, frame_moment = np.empty(n), options.copy(), np.empty(3), np.empty(2)
     for k in range(frames):
-        steps, evaluations, best = 0, 0, np.inf
+        steps, evaluations, best, norm, astray, lost, attempt = 0, 0, np.inf, np.inf, True, True, 0
         for attempt in range(4):
             stages = 1
             if attempt == 0 and k > 1:
                 q[:] = 2.0 * poses[k - 1] - poses[k - 2]
             elif attempt < 2 and k > 0:
                 q[:] = poses[k - 1]
-            else:
+            if attempt >= 2 or k == 0 or _astray(q, rest[k]):
                 q[:] = start[k]
             if attempt == 3:
                 stages = 5
@@ -743,14 +745,16 @@ def solve_frames(start, free, level, springs, home, femoral_compliance, lines, a
                                            pull_point[k], frame_moment, nonlinear, local, held, near, ranges, tension[k])
                 steps += used
                 evaluations += tried
-            if norm < best:
-                best = norm
+            lost = _astray(q, rest[k])
+            if not lost and astray or norm < best and lost == astray:
+                best, astray = norm, lost
                 poses[k] = q
-                status[k] = 0 if norm <= 1e-3 * load[k] else (1 if used >= int(options[3]) else 2)
-            if best <= 1e-3 * load[k]:
+                status[k] = 0 if norm <= GOOD * load[k] else (1 if used >= int(options[3]) else 2)
+            if best <= GOOD * load[k] and not astray:
                 break
-        if norm > best:
+        if attempt > 0 and (norm != best or lost != astray):
             q[:] = poses[k]
+            held[:] = UNSEEN
             place(q, level, springs, femoral_compliance, options[0], rot, held, near, ranges)
         residual[k] = best / load[k]
         iterations[k, 0], iterations[k, 1] = steps, evaluations
@@ -758,8 +762,8 @@ def solve_frames(start, free, level, springs, home, femoral_compliance, lines, a
         area = 0.0
         for g in range(groups):
             area += scalars[k, g, 0]
-        if area == 0.0 and status[k] == 0:
-            status[k] = 3
+        if status[k] == 0:
+            status[k] = 4 if astray else (3 if area == 0.0 else 0)
 
 
 @kernel
@@ -772,9 +776,11 @@ def stress_in_pose(q, level, springs, home, femoral_compliance, nonlinear, press
     table, number = near
     ranges, rot, held = np.zeros(groups + 1, np.int64), np.zeros((5, 3)), np.full(count, UNSEEN)
     strain = 0.0
-    for i in range(place(q, level, springs, femoral_compliance, 0.0, rot, held, near, ranges)):
+    for i in range(place(q, level, springs, femoral_compliance, 0.1, rot, held, near, ranges)):
         x, y, z = table[9, i] - q[3], table[10, i] - q[4], table[11, i] - q[5]
         f, fx, fy, fz = table[12, i], table[13, i], table[14, i], table[15, i]
+        if f >= 0.0:
+            continue
         _, p, _ = _law(-f, table[4, i], table[5, i], nonlinear)
         strain = max(strain, -f / table[5, i])
         w = p * table[3, i]

@@ -14,6 +14,7 @@ import numpy as np
 
 from kneeload.kernels.options import kernel
 
+BLOCK = 16  # rows that `spread_columns` works on at a time
 NEAR = 6.0  # radii within which the disc is integrated instead of expanded
 RINGS = np.sqrt(np.array([0.5 - math.sqrt(0.15), 0.5, 0.5 + math.sqrt(0.15)]))  # Gauss nodes in r^2/a^2
 RING_WEIGHTS = np.array([5.0, 8.0, 5.0]) / 18.0
@@ -63,6 +64,28 @@ def fill_influence(points, normals, sources, source_normals, radii, depths, ring
             square = dx * dx + dy * dy + dz * dz
             for d in range(depths.shape[0]):
                 out[d, i, j] = facing * _disc_vertical(square, depths[d], radii[j], rings, ring_weights, cosines)
+
+
+@kernel
+def spread_columns(field, start, column, weight, out):
+    """Fill out (n, p) with field (n, p) whose column k becomes the sum of weight[e] * field[:, column[e]], e from start[k] to start[k + 1]."""
+    rows, columns = field.shape
+    block = np.zeros((columns, BLOCK), np.float32)  # a few rows turned on their side, so that the innermost loop runs along memory
+    total = np.zeros(BLOCK, np.float32)
+    for first in range(0, rows, BLOCK):
+        count = min(BLOCK, rows - first)
+        for b in range(count):
+            for j in range(columns):
+                block[j, b] = field[first + b, j]
+        for k in range(start.shape[0] - 1):
+            for b in range(BLOCK):
+                total[b] = 0.0
+            for e in range(start[k], start[k + 1]):
+                w, c = weight[e], column[e]
+                for b in range(BLOCK):
+                    total[b] += w * block[c, b]
+            for b in range(count):
+                out[first + b, k] = total[b]
 
 
 @kernel

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from kneeload.subject.distance import evaluate
 from kneeload.subject.isosurface import extract
+from kneeload.subject.patella import mean_patella
 from kneeload.subject.person import Sex
 from kneeload.subject.plateau import PlateauShape, Tilt
 from kneeload.subject.size import axis_factors
@@ -38,11 +39,23 @@ def _under_plateaus(sex: Sex, medial: PlateauShape, lateral: PlateauShape) -> Tr
     for plateau in (medial, lateral):
         xz = points[:, [0, 2]]
         share = plateau.outline.share(xz)
-        weight = np.clip((1.12 - share) / 0.12, 0.0, 1.0) * np.clip((normal[:, 1] - 0.2) / 0.3, 0.0, 1.0)
+        weight = _smoothstep((1.12 - share) / 0.12) * _smoothstep((normal[:, 1] - 0.2) / 0.3)
         bed = plateau.surface_y(xz) - plateau.thickness_at(xz)
         near = np.abs(points[:, 1] - bed) < 8.0
-        points[:, 1] += np.where(near, _smoothstep(weight) * (bed - points[:, 1]), 0.0)
+        points[:, 1] += np.where(near, weight * (bed - points[:, 1]), 0.0)
     points.setflags(write=False)
+    return TriangleMesh(points=points, triangles=mesh.triangles)
+
+
+@lru_cache(maxsize=2)
+def _under_cartilage(sex: Sex) -> TriangleMesh:
+    """Patella of the mean knee whose back lies in front of its cartilage surface by the thickness of the cartilage."""
+    mesh, normal = mean_bone("patella", sex)
+    shape, points = mean_patella(sex), mesh.points.copy()
+    yz = shape.outline.clamped(points[:, 1:], 0.97)
+    bed = shape.depth(yz[:, 0], yz[:, 1]) + shape.thickness_at(points[:, 1:])
+    weight = _smoothstep((1.12 - shape.outline.share(points[:, 1:])) / 0.12) * _smoothstep((-normal[:, 0] - 0.2) / 0.3)
+    points[:, 0] += np.where(np.abs(points[:, 0] - bed) < 6.0, weight * (bed - points[:, 0]), 0.0)
     return TriangleMesh(points=points, triangles=mesh.triangles)
 
 
@@ -74,7 +87,7 @@ def _smoothstep(t: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def patella_bone(sex: Sex, size: float, widening: float = 1.0) -> TriangleMesh:
     """Patella of a person, patella frame, mm."""
-    mesh, _ = mean_bone("patella", sex)
+    mesh = _under_cartilage(sex)
     points = mesh.points * np.array([size, size, size * widening])
     points.setflags(write=False)
     return TriangleMesh(points=points, triangles=mesh.triangles)

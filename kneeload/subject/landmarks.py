@@ -16,7 +16,7 @@ from kneeload.units import DEG
 
 FLEXION_DEG: tuple[float, ...] = (0.0, 10.0, 20.0, 30.0, 45.0, 60.0, 75.0, 90.0, 105.0, 120.0)
 _GAP_SCALE_MM = 0.5  # weight exp(-gap / this): about the approach of the bones under body weight (assumption, 0.2 to 1 mm)
-_MOST_POINTS = 1500  # triangles per surface that are enough for a centroid
+_MOST_POINTS = 800  # triangles per surface that are enough for a centroid
 _STEPS = 12
 
 

@@ -139,8 +139,7 @@ def _scan(folder: Path, stamp: tuple[tuple[Path, int, int], ...]) -> _Scan:
 
 
 def _read(manifest: Manifest, name: str) -> TriangleMesh:
-    mesh = read_mesh(manifest.files[name], length_unit=manifest.length_unit).mesh
-    return mesh.mirrored() if manifest.side == "left" else mesh
+    return read_mesh(manifest.files[name], length_unit=manifest.length_unit, mirror=manifest.side == "left").mesh
 
 
 def _cartilage(mesh: TriangleMesh, bone: TriangleMesh, thickness_mm: float | None, *, where: str) -> _Layer:

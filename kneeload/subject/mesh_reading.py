@@ -1,7 +1,9 @@
-"""Triangle meshes from STL, PLY, OBJ and VTP files (the one place outside the views that uses pyvista, imported when needed)."""
+"""Triangle meshes from STL, PLY, OBJ and VTP files (the one place outside the views that uses pyvista, imported when needed; binary
+STL, the usual case, needs none)."""
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from kneeload.subject.proximity import is_closed, layer_thickness, nearest_on_me
 from kneeload.subject.surface import ArticularSurface, Body, LayerMaterial, TriangleMesh
 
 MESH_ENDINGS = (".stl", ".ply", ".obj", ".vtp")
+_STL_RECORD = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
 _MERGE_STEPS = 2**20  # points of one cell of this many along the longest side are one point (0.1 micrometre on a knee)
 
 
@@ -32,12 +35,13 @@ class MeshFile:
     count: int
 
 
-def read_mesh(path: Path, *, length_unit: str) -> MeshFile:
+def read_mesh(path: Path, *, length_unit: str, mirror: bool = False) -> MeshFile:
     """Read a mesh file; equal points are merged, triangles without area dropped.
 
     Args:
         path: STL, PLY, OBJ or VTP.
         length_unit: of the file: mm, cm or m.
+        mirror: turn z into -z (a left knee into a right one), normals still outwards.
 
     Raises:
         InputError: no file, another ending, not a mesh, points that are not finite, not the size of a knee, not a manifold.
@@ -47,6 +51,8 @@ def read_mesh(path: Path, *, length_unit: str) -> MeshFile:
     raw, faces = _read(path)
     checks.check_points(raw, faces, where=where)
     points = raw * scale
+    if mirror:
+        points, faces = points * np.array([1.0, 1.0, -1.0]), faces[:, ::-1]
     checks.check_size(points, where=where, length_unit=length_unit)
     mesh, kept = _clean(points, faces)
     checks.check_points(mesh.points, mesh.triangles, where=where)
@@ -87,14 +93,32 @@ def _read(path: Path) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
                          why="these are the mesh formats that are read")
     if not path.is_file():
         raise InputError("surface file", where=str(path), got="no such file", allowed="an existing file", why="there is nothing to read")
+    stl = _binary_stl(path) if path.suffix.lower() == ".stl" else None
+    return _read_with_pyvista(path) if stl is None else stl
+
+
+def _binary_stl(path: Path) -> tuple[NDArray[np.float64], NDArray[np.int64]] | None:
+    """Points (3m, 3) and triangles (m, 3) of a binary STL file, whose length says that it is one; None for another file."""
+    content = path.read_bytes()
+    count = int.from_bytes(content[80:84], "little")
+    if count == 0 or len(content) != 84 + _STL_RECORD.itemsize * count:
+        return None
+    corners = np.frombuffer(content, dtype=_STL_RECORD, offset=84)["corners"]
+    return corners.reshape(-1, 3).astype(np.float64), np.arange(3 * count, dtype=np.int64).reshape(-1, 3)
+
+
+def _read_with_pyvista(path: Path) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     import pyvista
 
     try:
-        with pyvista.vtk_verbosity("off"):
+        with pyvista.vtk_verbosity("off"), warnings.catch_warnings(record=True) as complaints:
+            warnings.simplefilter("always")
             data = pyvista.read(path)
             surface = data if isinstance(data, pyvista.PolyData) else data.extract_surface()
             surface = surface.triangulate()
-        points, faces = np.asarray(surface.points, dtype=np.float64), np.asarray(surface.regular_faces, dtype=np.int64).reshape(-1, 3)
+            points, faces = np.asarray(surface.points, dtype=np.float64), np.asarray(surface.regular_faces, dtype=np.int64).reshape(-1, 3)
+        if any("error while reading" in str(complaint.message) for complaint in complaints):
+            raise ValueError("reader error")
     except Exception as problem:
         raise InputError("surface file", where=str(path), got=f"{type(problem).__name__} while reading", allowed="a triangle mesh",
                          why="the file is damaged or is not of the format that its ending says") from problem

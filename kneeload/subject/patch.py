@@ -107,7 +107,7 @@ def fit_patch(uv: NDArray[np.float64], value: NDArray[np.float64], *, knot_mm: f
     eye = [sparse.identity(n) for n in shape]
     terms = [sparse.kron(bend[0], eye[1]), sparse.kron(eye[0], bend[1]), np.sqrt(2.0) * sparse.kron(slope[0], slope[1])]
     penalty = sum((term.T @ term for term in terms), start=sparse.csr_matrix((shape[0] * shape[1],) * 2))
-    solution = spsolve((design.T @ design + stiffness * penalty).tocsc(), design.T @ value)
+    solution = np.asarray(spsolve((design.T @ design + stiffness * penalty).tocsc(), design.T @ value))
     return SplinePatch(coefficients=solution.reshape(shape), origin_mm=low, spacing_mm=np.full(2, float(knot_mm)))
 
 

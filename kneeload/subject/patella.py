@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kneeload.subject.patch import scaled_outline, scaled_patch, triangulate
+from kneeload.subject.patch import Outline, SplinePatch, scaled_outline, scaled_patch, triangulate
 from kneeload.subject.person import Sex
 from kneeload.subject.plateau import MINIMUM_THICKNESS_MM, calibrated
 from kneeload.subject.regions import patella_regions
@@ -19,21 +20,52 @@ MEAN_THICKNESS_MM = 2.76  # young and middle-aged men, Hudelmaier 2001 (PMID 112
 TRIANGLES_PER_MM2 = 3.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PatellaShape:
+    """Cartilage of the mean patella of a sex, patella frame.
+
+    Attributes:
+        depth: x over (y, z), mm.
+        layer: thickness over (y, z) before the limits, mm.
+        layer_factor: factor on it that gives the published mean, no unit.
+        outline: border in (y, z), mm.
+        mesh: triangles on the height field, mm, normals backwards.
+        thickness_mm: (m,) mm; cartilage thickness per triangle.
+        normal: (n, 3) no unit; unit normals at the points.
+        region: (m,) no unit; index into MOAKS_REGIONS.
+    """
+
+    depth: SplinePatch
+    layer: SplinePatch
+    layer_factor: float
+    outline: Outline
+    mesh: TriangleMesh
+    thickness_mm: NDArray[np.float64]
+    normal: NDArray[np.float64]
+    region: NDArray[np.int8]
+
+    def thickness_at(self, yz: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Cartilage thickness (n,) in mm at points (n, 2) mm; beyond the border that of the border."""
+        inside = self.outline.clamped(yz, 0.97)
+        return np.maximum(self.layer(inside[:, 0], inside[:, 1]) * self.layer_factor, MINIMUM_THICKNESS_MM)
+
+
 @lru_cache(maxsize=8)
-def _mean_patella(sex: Sex, triangles_per_mm2: float) -> tuple[TriangleMesh, NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.int8]]:
-    """Mesh, thickness per triangle, unit normals and thickness per point, and region of the mean patella."""
+def mean_patella(sex: Sex, triangles_per_mm2: float = TRIANGLES_PER_MM2) -> PatellaShape:
+    """Patellar cartilage of the mean man or woman with its published mean thickness."""
     x, y, z = axis_factors(sex)
     plane, arrays = np.array([y, z]), source_arrays()
     depth = scaled_patch(unpack_patch(arrays, "patella_surface"), x, plane)
     layer = scaled_patch(unpack_patch(arrays, "patella_thickness"), 1.0, plane)
-    yz, faces = triangulate(scaled_outline(unpack_outline(arrays, "patella_outline"), plane), triangles_per_mm2=triangles_per_mm2)
+    outline = scaled_outline(unpack_outline(arrays, "patella_outline"), plane)
+    yz, faces = triangulate(outline, triangles_per_mm2=triangles_per_mm2)
     mesh = TriangleMesh(points=np.column_stack([depth(yz[:, 0], yz[:, 1]), yz]), triangles=faces[:, ::-1].copy())
     centre = yz[faces].mean(axis=1)
     factor, thickness = calibrated(layer(centre[:, 0], centre[:, 1]), mesh.areas, MEAN_THICKNESS_MM, MINIMUM_THICKNESS_MM)
     normal = np.column_stack([-np.ones(len(yz)), depth(yz[:, 0], yz[:, 1], du=1), depth(yz[:, 0], yz[:, 1], dv=1)])
     normal /= np.linalg.norm(normal, axis=1, keepdims=True)
-    at_points = np.maximum(layer(yz[:, 0], yz[:, 1]) * factor, MINIMUM_THICKNESS_MM)
-    return mesh, thickness, normal, at_points, patella_regions(mesh)
+    return PatellaShape(depth=depth, layer=layer, layer_factor=factor, outline=outline, mesh=mesh, thickness_mm=thickness, normal=normal,
+                        region=patella_regions(mesh))
 
 
 def patellar_cartilage(sex: Sex, size: float, scale: float, material: LayerMaterial, *, widening: float = 1.0,
@@ -47,10 +79,8 @@ def patellar_cartilage(sex: Sex, size: float, scale: float, material: LayerMater
         material: of the layer.
         widening: further factor along z, no unit.
     """
-    mesh, thickness, normal, at_points, region = _mean_patella(sex, triangles_per_mm2)
-    points = (mesh.points * size + ((scale - 1.0) * at_points)[:, None] * normal) * np.array([1.0, 1.0, widening])
-    thickness = thickness * scale
-    for array in (points, mesh.triangles, thickness):
-        array.setflags(write=False)
-    return ArticularSurface(name="patella", body="patella", mesh=TriangleMesh(points=points, triangles=mesh.triangles), thickness_mm=thickness,
-                            material=material, region=region)
+    shape = mean_patella(sex, triangles_per_mm2)
+    gained = (scale - 1.0) * shape.thickness_at(shape.mesh.points[:, 1:])
+    points = (shape.mesh.points * size + gained[:, None] * shape.normal) * np.array([1.0, 1.0, widening])
+    return ArticularSurface(name="patella", body="patella", mesh=TriangleMesh(points=points, triangles=shape.mesh.triangles),
+                            thickness_mm=shape.thickness_mm * scale, material=material, region=shape.region)

@@ -93,12 +93,13 @@ def reference_anatomy(subject: Subject, materials: Materials | None = None) -> K
     size = height_factor(subject.sex, subject.height_m)
     widening = 1.0 if subject.contact_spacing_mm is None else _widening(_shape_of(subject))
     mean = mean_knee(subject.sex)
-    femur = worn_femur(_femur(subject.sex, size, widening), subject.cartilage_thickness_scale.femur)
+    whole = _femur(subject.sex, size, widening)
+    femur = worn_femur(whole, subject.cartilage_thickness_scale.femur)
     tilt = _tilt(mean, subject, size, widening)
     sides = {side: _tibial_side(mean, side, subject, size, widening, tilt, soft) for side in SIDES}
     flexion, centres = _centres(femur, sides)
     bones = {
-        "femur": femur_bone(femur),
+        "femur": femur_bone(whole),
         "tibia": tibia_bone(subject.sex, mean.plateaus["medial"], mean.plateaus["lateral"], size, tilt, widening=widening),
         "patella": patella_bone(subject.sex, size, widening),
     }

@@ -13,7 +13,7 @@ from kneeload.subject.surface import ArticularSurface, TriangleMesh
 def cartilage_body(surface: ArticularSurface) -> TriangleMesh:
     """Closed layer below an open articular surface: each point goes inwards along its normal by the thickness there; mm, same frame."""
     mesh = surface.mesh
-    normal = np.stack([np.bincount(mesh.triangles.ravel(), np.repeat(mesh.area_vectors[:, a], 3), minlength=len(mesh.points)) for a in range(3)], axis=1)
+    normal: NDArray[np.float64] = np.stack([np.bincount(mesh.triangles.ravel(), np.repeat(mesh.area_vectors[:, a], 3), minlength=len(mesh.points)) for a in range(3)], axis=1)
     normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
     return closed_layer(mesh, mesh.points - point_mean(mesh, surface.thickness_mm)[:, None] * normal)
 

@@ -13,6 +13,7 @@ from kneeload.contact.cycle import ContactCycle
 from kneeload.forces.loads import JointLoads
 from kneeload.motion.motion import Motion
 from kneeload.units import NMM_PER_NM
+from kneeload.views.layout import fitted_words
 from kneeload.views.scene import NOT_A_DIAGNOSIS
 
 _INK, _SOFT = "#20252b", "#5b6570"
@@ -100,7 +101,8 @@ def draw_curves(path: Path | str, after: KneeCurves, *, title: str, body_weight_
         right.tick_params(labelsize=12, colors=_INK)
     for axes in (upper, lower):
         axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=6, frameon=False, fontsize=12, handlelength=2.2, columnspacing=1.4)
-    figure.text(0.015, 0.968, title, fontsize=18, fontweight="bold", color=_INK, va="center")
+    words, size = fitted_words(title, 1455.0, 18.0)
+    figure.text(0.015, 0.968, words, fontsize=size, fontweight="bold", color=_INK, va="center")
     figure.text(0.015, 0.020, NOT_A_DIAGNOSIS, fontsize=12, fontweight="bold", color="#9a1f2e", va="center")
     _explain(figure, after, before)
     figure.savefig(Path(path), pil_kwargs={"compress_level": 3})

@@ -18,6 +18,7 @@ _BOXES = {  # left, bottom, width, height in pixels; room for words is kept insi
 }
 _TITLE = 56  # pixels above the drawing in each box
 _WORDS = {"knee": (20, 30), "femur": (30, 24), "tibia": (30, 24), "trochlea": (40, 24), "patella": (40, 24)}  # pixels beside, above and below
+_PIXELS_PER_POINT = 0.98  # width of a bold letter of DejaVu Sans at 100 dpi per point of its size, mean of English text with some margin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,3 +63,10 @@ def _extent(panel: Panel) -> tuple[float, float, float, float]:
     points = np.concatenate([patch.points[patch.focus] for patch in panel.patches])
     (x0, y0), (x1, y1) = points[:, :2].min(axis=0), points[:, :2].max(axis=0)
     return float(x0), float(x1), float(y0), float(y1)
+
+
+def fitted_words(words: str, width: float, size: float = 20.0) -> tuple[str, float]:
+    """Words and a font size, from `size` down to 12 points, with which a bold line stays within a width in pixels; longer words are cut."""
+    size = min(size, max(12.0, width / (_PIXELS_PER_POINT * max(len(words), 1))))
+    most = int(width / (_PIXELS_PER_POINT * size))
+    return (words if len(words) <= most else words[:most - 1] + "…"), size

@@ -19,7 +19,7 @@ from kneeload.views.shading import femur_pressure, point_mean, point_normals, po
 _LIGHT = np.array([-0.35, 0.55, 0.76])  # in the frame of the view (right, up, to the viewer): over the viewer's left shoulder
 _SHADED_BELOW = 0.04  # share of the scale below which a point still shows light and shadow
 _FULL_CARTILAGE_MM = 0.8  # layer thickness from which a point of the femur has the full colour of cartilage
-_FADE_MM = (2.0, 9.0)  # above the highest cartilage of the femur: where its shaft fades out in close views
+_FADE_MM = (4.0, 13.0)  # above the highest cartilage of the femur: where its shaft fades out in close views
 _WORDS = {0: ("Anterior", "Posterior"), 1: ("Proximal", "Distal"), 2: ("Lateral", "Medial")}
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kneeload.views.gl import gl_problem
-from kneeload.views.layout import SIZE, Placement, place
+from kneeload.views.layout import SIZE, Placement, fitted_words, place
 from kneeload.views.palette import pressure_rgb, scale_limit
 from kneeload.views.panels import Panel, build_panels, view_pressures
 from kneeload.views.scene import NOT_A_DIAGNOSIS, Scene, headline, joint_force, peak_frame
@@ -117,7 +117,7 @@ def _text(figure: Figure, x: float, y: float, words: str, **style) -> None:
 
 
 def _header(figure: Figure, scene: Scene) -> None:
-    words, size = _fitted(headline(scene), SIZE[0] - 48)
+    words, size = fitted_words(headline(scene), SIZE[0] - 48)
     _text(figure, 24, 1066, words, fontsize=size, fontweight="bold")
     forces = []
     for joint in ("tibiofemoral", "patellofemoral"):
@@ -125,14 +125,6 @@ def _header(figure: Figure, scene: Scene) -> None:
         weight = f" ({force / scene.body_weight_n:.2f} x body weight)" if scene.body_weight_n else ""
         forces.append(f"{joint} force {force:.0f} N{weight}")
     _text(figure, 24, 1024, "Peak " + ", peak ".join(forces), fontsize=14, color=_SOFT)
-
-
-def _fitted(words: str, width: float) -> tuple[str, float]:
-    """Words and a font size from 20 down to 12 points with which bold letters stay within a width in pixels; longer words are cut."""
-    per_point = 0.98  # pixels that a bold letter of DejaVu Sans takes per point of its size, mean of English text with some margin
-    size = min(20.0, max(12.0, width / (per_point * max(len(words), 1))))
-    most = int(width / (per_point * size))
-    return (words if len(words) <= most else words[:most - 1] + "…"), size
 
 
 def _label_panel(figure: Figure, panel: Panel, placement: Placement) -> None:

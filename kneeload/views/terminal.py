@@ -30,7 +30,7 @@ def print_summary(summary: Mapping[str, Any], console: Console | None = None, *,
     from rich.text import Text
 
     console = console or Console()
-    title = [wording.person_line(summary), wording.plain(summary.get("activity", "")), *(f"with {name}" for name in wording.intervention_names(summary))]
+    title = [wording.person_line(summary), wording.plain(summary.get("activity")), *(f"with {name}" for name in wording.intervention_names(summary))]
     console.print(Text(", ".join(word for word in title if word), style="bold"))
     if summary.get("error"):
         console.print(Text(str(summary["error"]), style="bold red"))

@@ -42,8 +42,8 @@ def region_name(region: str) -> str:
 
 
 def plain(name: object) -> str:
-    """'stair_ascent' -> 'stair ascent'."""
-    return str(name).replace("_", " ")
+    """'stair_ascent' -> 'stair ascent'; nothing for None."""
+    return "" if name is None else str(name).replace("_", " ")
 
 
 def intervention_names(summary: Mapping[str, Any]) -> list[str]:
@@ -155,7 +155,7 @@ def change_words(value: object) -> tuple[str, str]:
 
 def in_short(summary: Mapping[str, Any]) -> list[str]:
     """The result in a few sentences, each only when its numbers are there."""
-    loads, activity = part(summary, "loads"), plain(summary.get("activity", "this activity"))
+    loads, activity = part(summary, "loads"), plain(summary.get("activity")) or "this activity"
     both, sentences = part(loads, "tibiofemoral"), []
     if _is_number(both.get("peak_force_bw")):
         sentences.append(f"In {activity} the joint between thigh and shin carries up to {number(both.get('peak_force_n'))} N, "

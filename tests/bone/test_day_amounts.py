@@ -29,6 +29,9 @@ def test_days_that_cannot_be() -> None:
     check_day({"walking": 3000.0, "standing": 7200.0, "stair_ascent": 0.0}, motions)
     with pytest.raises(InputError, match="at most 24 hours"):
         check_day({"walking": 30000.0, "standing": 20 * 3600.0}, motions)
+    with pytest.raises(InputError, match=r"24\.4 hours"):
+        check_day({"walking": 80000.0}, motions)  # 80,000 cycles of 1.1 s are longer than a day, 80,000 s are not
+    check_day({"standing": 80000.0}, motions)
     with pytest.raises(InputError, match="is 'squat'"):
         check_day({"squat": 5.0}, motions)
     for amount in (-1.0, float("nan"), float("inf")):

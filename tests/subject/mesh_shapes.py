@@ -58,14 +58,19 @@ def flipped(mesh: TriangleMesh) -> TriangleMesh:
 def wedge_ring(centre_z: float, angles, *, floor: float, inner: float = 7.0, outer: float = 14.0, height: float = 4.0, n: int = 40) -> TriangleMesh:
     """Closed C-shaped wedge: flat below at y = floor, 0.6 mm high inside, `height` outside."""
     a = np.linspace(*angles, n)
-    section = np.array([[inner, floor], [outer, floor], [outer, floor + height], [inner, floor + 0.6]])
+    share = np.linspace(0.0, 1.0, 9)
+    below = np.column_stack([inner + (outer - inner) * share, np.full(9, floor)])
+    above = np.column_stack([inner + (outer - inner) * share, floor + 0.6 + (height - 0.6) * share])[::-1]
+    section = np.concatenate([below, above])
+    around = len(section)
     points = np.concatenate([np.column_stack([r * np.cos(a), np.full(n, y), centre_z + r * np.sin(a)]) for r, y in section])
     faces = []
-    for s in range(4):
-        here, following = s * n + np.arange(n - 1), (s + 1) % 4 * n + np.arange(n - 1)
+    for s in range(around):
+        here, following = s * n + np.arange(n - 1), (s + 1) % around * n + np.arange(n - 1)
         faces += [np.stack([here, following, following + 1], 1), np.stack([here, following + 1, here + 1], 1)]
-    first, last = np.arange(4) * n, np.arange(4) * n + n - 1
-    faces += [np.array([[first[0], first[2], first[1]], [first[0], first[3], first[2]], [last[0], last[1], last[2]], [last[0], last[2], last[3]]])]
+    for end, turn in ((0, 1), (n - 1, -1)):  # the horns: strips between the lower and the upper edge of the section
+        lower, upper = np.arange(9) * n + end, (around - 1 - np.arange(9)) * n + end
+        faces += [np.stack([lower[:-1], upper[:-1], lower[1:]], 1)[:, ::turn], np.stack([lower[1:], upper[:-1], upper[1:]], 1)[:, ::turn]]
     mesh = TriangleMesh(points=points, triangles=np.concatenate(faces))
     return mesh if mesh.volume_mm3 > 0.0 else flipped(mesh)
 
@@ -81,7 +86,7 @@ def toy_knee() -> dict[str, TriangleMesh]:
     return {
         "femur_bone": femur, "femur_cartilage": cartilage, "tibia_bone": tibia, "tibia_cartilage": joined(medial, lateral),
         "patella_bone": patella, "patella_cartilage": facet,
-        "medial_meniscus": wedge_ring(-16.0, (0.8, 2.0 * np.pi - 0.8), floor=-23.3).transformed(np.diag([1.0, 1.0, 1.0]), np.zeros(3)),
+        "medial_meniscus": wedge_ring(-16.0, (0.8, 2.0 * np.pi - 0.8), floor=-23.3),
         "lateral_meniscus": wedge_ring(16.0, (0.5, 2.0 * np.pi - 0.5), floor=-23.3),
     }
 
