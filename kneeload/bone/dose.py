@@ -19,6 +19,7 @@ from kneeload.subject.person import Subject
 
 STIMULUS_QUANTILES = np.linspace(0.0, 1.0, 21)  # parts of a region's area at which `BoneLoad.stimulus_quantiles` is given
 STIMULUS_QUANTILES.setflags(write=False)
+STANDARD_DAY: Mapping[str, float] = daily_cycles(Subject())  # activity -> cycles or seconds of the default person's day
 PEAK_PERCENTILE = 0.99  # of the contact area, as in the contact room: single triangles are noise
 BONES = ("femur", "tibia", "patella")
 PEAK_CANDIDATES = 8  # frames with the largest single pressure, among which the largest percentile is looked for
@@ -39,6 +40,8 @@ class BoneLoad:
         dose_by_activity: (R, A) MPa s per day.
         depth_mm: (D,) mm below the surface at which `stress_depth` is given.
         stress_depth: (R, D) MPa; peak compressive stress under the most loaded point of the region.
+        standard_stimulus: (R, 2) MPa or None; mean and largest value over the region of the stimulus below if the day were STANDARD_DAY:
+            how hard this knee is loaded, whatever the number of steps.
         stimulus: (R,) MPa or None; daily stress stimulus, area mean over the region. At each point it is the power mean over the 24 hours
             of the vertical stress at the stimulus depth, (1/day * integral of stress^m dt)^(1/m): the daily stimulus of Carter, Fyhrie and
             Whalen (1987, J Biomech 20:785) with time in the place of cycle counts, so that standing counts too.
@@ -53,6 +56,7 @@ class BoneLoad:
     dose_by_activity: NDArray[np.float64]
     depth_mm: NDArray[np.float64]
     stress_depth: NDArray[np.float64]
+    standard_stimulus: NDArray[np.float64] | None = None
     stimulus: NDArray[np.float64] | None = None
     stimulus_quantiles: NDArray[np.float64] | None = None
 
@@ -88,18 +92,20 @@ def bone_load(anatomy: KneeAnatomy, cycles: Mapping[str, ContactCycle], motions:
     case = field_loads(knee, _fields(cycles, case_activity))
     runs = []
     for contact, part in parts:
-        for column, (activity, amount) in enumerate(day.items()):
-            if amount * part > 0.0:
+        for activity in dict.fromkeys((*day, *STANDARD_DAY)):
+            own, standard = day.get(activity, 0.0) * part, STANDARD_DAY.get(activity, 0.0) * part
+            if own > 0.0 or (standard > 0.0 and activity in contact and activity in motions):
                 known = activity == case_activity and contact is cycles
                 loads = case if known else field_loads(knee, _fields(contact, activity))
-                runs.append(_run(column, activity, loads, motions[activity], amount * part))
-    dose = _dose(knee, runs, len(day))
-    stimulus, spread = _stimulus(knee, model, runs)
+                runs.append(_run(activity, loads, motions[activity], own, standard))
+    dose = _dose(knee, runs, tuple(day))
+    stimulus, standard_stimulus = _stimulus(knee, model, runs)
     peak_stress, stress_depth = _case_stress(knee, case, model)
     peak, mean = _case_pressure(anatomy, knee, cycles[case_activity], case)
     arrays = {"peak_stress": peak_stress, "peak_contact_pressure": peak, "mean_contact_pressure": mean, "daily_dose": dose.sum(axis=1),
-              "dose_by_activity": dose, "depth_mm": np.array(model.depths_mm), "stress_depth": stress_depth, "stimulus": stimulus,
-              "stimulus_quantiles": spread}
+              "dose_by_activity": dose, "depth_mm": np.array(model.depths_mm), "stress_depth": stress_depth, "stimulus": stimulus.mean,
+              "stimulus_quantiles": stimulus.quantiles,
+              "standard_stimulus": np.stack([standard_stimulus.mean, standard_stimulus.quantiles[:, -1]], axis=1)}
     for array in arrays.values():
         array.setflags(write=False)
     return BoneLoad(activities=tuple(day), **arrays)
@@ -124,52 +130,64 @@ def seconds_per_sample(motion: Motion) -> NDArray[np.float64]:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Run:
-    """An activity of the day: its column, its loads, and (T,) the seconds of the day that each frame stands for."""
+    """An activity of the day: its loads, and (T,) the seconds of the day and of the standard day that each frame stands for."""
 
-    column: int
+    activity: str
     loads: FieldLoads
     seconds: NDArray[np.float64]
+    standard_seconds: NDArray[np.float64]
 
 
-def _run(column: int, activity: str, loads: FieldLoads, motion: Motion, amount: float) -> _Run:
-    seconds = amount * seconds_per_sample(motion)
-    if seconds.shape[0] != loads.force.shape[0]:
-        raise InputError("number of frames", where=activity, got=loads.force.shape[0], allowed=str(seconds.shape[0]),
+def _run(activity: str, loads: FieldLoads, motion: Motion, amount: float, standard_amount: float) -> _Run:
+    sample = seconds_per_sample(motion)
+    if sample.shape[0] != loads.force.shape[0]:
+        raise InputError("number of frames", where=activity, got=loads.force.shape[0], allowed=str(sample.shape[0]),
                          why="contact and motion describe the same samples")
-    return _Run(column=column, loads=loads, seconds=seconds)
+    return _Run(activity=activity, loads=loads, seconds=amount * sample, standard_seconds=standard_amount * sample)
 
 
-def _dose(knee: KneeMap, runs: list[_Run], activities: int) -> NDArray[np.float64]:
+def _dose(knee: KneeMap, runs: list[_Run], activities: tuple[str, ...]) -> NDArray[np.float64]:
     """Return (15, A) MPa s per day.
 
     A region's mean stress is its contact force over its articular area. The subspinous region has no cartilage to press on: its mean
     stress is the vertical stress in the bone under its strip, averaged over the area and all depths.
     """
-    dose = np.zeros((REGIONS, activities))
+    dose = np.zeros((REGIONS, len(activities)))
     area = np.where(knee.region_area > 0.0, knee.region_area, np.inf)
     for run in runs:
-        dose[:, run.column] += run.seconds @ run.loads.force / area
-        dose[SUBSPINOUS, run.column] += float((run.seconds.astype(np.float32) @ run.loads.tibia) @ knee.strip)
+        if run.activity in activities:
+            column = activities.index(run.activity)
+            dose[:, column] += run.seconds @ run.loads.force / area
+            dose[SUBSPINOUS, column] += float((run.seconds.astype(np.float32) @ run.loads.tibia) @ knee.strip)
     return dose
 
 
-def _stimulus(knee: KneeMap, model: BoneModel, runs: list[_Run]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return (15,) mean and (15, 21) quantiles over the region of the daily stimulus, MPa."""
-    mean, quantiles = np.zeros(REGIONS), np.zeros((REGIONS, STIMULUS_QUANTILES.shape[0]))
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Stimulus:
+    """Daily stimulus over each region: `mean` (15,) and `quantiles` (15, 21), MPa."""
+
+    mean: NDArray[np.float64]
+    quantiles: NDArray[np.float64]
+
+
+def _stimulus(knee: KneeMap, model: BoneModel, runs: list[_Run]) -> tuple[_Stimulus, _Stimulus]:
+    """Return the stimulus of the person's day and of the standard day."""
+    days = tuple(_Stimulus(mean=np.zeros(REGIONS), quantiles=np.zeros((REGIONS, STIMULUS_QUANTILES.shape[0]))) for _ in range(2))
     if not runs:
-        return mean, quantiles
-    part = np.concatenate([run.seconds for run in runs]) / SECONDS_PER_DAY
+        return days[0], days[1]
+    part = np.stack([np.concatenate([run.seconds for run in runs]), np.concatenate([run.standard_seconds for run in runs])]) / SECONDS_PER_DAY
     for name in BONES:
         bone: BoneMap = getattr(knee, name)
         force = np.concatenate([getattr(run.loads, name) for run in runs])
         stress = stress_under(bone, force, np.flatnonzero(bone.depths == model.stimulus_depth_mm))[:, 0, :]
         powered = np.square(np.square(stress)) if model.stimulus_exponent == 4.0 else np.power(stress, model.stimulus_exponent)
-        value = (part @ powered) ** (1.0 / model.stimulus_exponent)
+        values = (part @ powered) ** (1.0 / model.stimulus_exponent)
         for r in np.unique(bone.samples.region):
             chosen = bone.samples.region == r
-            mean[r] = np.average(value[chosen], weights=bone.samples.areas[chosen])
-            quantiles[r] = _area_quantiles(value[chosen], bone.samples.areas[chosen], STIMULUS_QUANTILES)
-    return mean, quantiles
+            for day, value in zip(days, values):
+                day.mean[r] = np.average(value[chosen], weights=bone.samples.areas[chosen])
+                day.quantiles[r] = _area_quantiles(value[chosen], bone.samples.areas[chosen], STIMULUS_QUANTILES)
+    return days[0], days[1]
 
 
 def _area_quantiles(value: NDArray[np.float64], area: NDArray[np.float64], at: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -136,7 +136,8 @@ def prepare(anatomy: KneeAnatomy, model: ContactModel) -> PreparedKnee:
         *(_wedge(m, plate, name, model) for m, plate, name in menisci)])
     patella = build_springs([_plate(anatomy.patella, model, None)])
     weak = model.capsule_stiffness_n_mm * np.array([LENGTH**2] * 3 + [1.0] * 3)
-    tibia_weak = np.concatenate([weak, [hoop_stiffness(m, model) for m, _, _ in menisci]])
+    turn = np.array([0.0, 0.0, model.torsion_stiffness_nmm_rad, 0.0, 0.0, 0.0])
+    tibia_weak = np.concatenate([weak + turn, [hoop_stiffness(m, model) for m, _, _ in menisci]])
 
     scale = np.asarray(anatomy.source_scale, float)
     n = 6 + len(menisci)

@@ -591,13 +591,17 @@ def settle(q, free, level, springs, femoral_compliance, lines, anchor, weak, res
     base[:] = q
     place(q, level, springs, femoral_compliance, margin, rot, held, near, ranges)
     energy = potential(q, near, ranges, lines, anchor, weak, rest, pull, pull_point, moment, nonlinear, work, grad, hess, tension)
-    evaluations, shift, norm = 1, 0.0, 0.0
+    evaluations, shift, norm, rounds = 1, 0.0, 0.0, 0
     for iteration in range(steps):
         norm = _scaled(grad, hess, free, force, tangent)
         fresh = _moved(q, base, reach) <= FRESH
         if norm <= (tolerance if fresh else ROUGH * tolerance):
             if fresh:
                 return norm, iteration, evaluations
+            rounds += 1
+            if rounds > 3:  # two expansions may send the body to and fro where the level set's second derivative jumps: meet in the middle
+                for i in range(n):
+                    q[i] = 0.5 * (q[i] + base[i])
             base[:] = q
             place(q, level, springs, femoral_compliance, margin, rot, held, near, ranges)
             energy = potential(q, near, ranges, lines, anchor, weak, rest, pull, pull_point, moment, nonlinear, work, grad, hess, tension)

@@ -23,6 +23,7 @@ class Draws:
     Attributes:
         hazard: (S, 15) 1/year; hazard of each region at the reference load.
         mean_slope, peak_slope: (S,) log hazard per standard deviation of mean and of peak stress, both already averaged and shrunk: they add up.
+        amount: (S,) part of the effect of the amount of activity that counts.
         part: (15,) how much of the effect of load counts in each region.
         meniscus_damage, meniscus_loss: (S,) log hazard that does not act through stress.
         unloading: (S,) part of the effect that comes back when load falls.
@@ -34,6 +35,7 @@ class Draws:
     hazard: Array
     mean_slope: Array
     peak_slope: Array
+    amount: Array
     part: Array
     meniscus_damage: Array
     meniscus_loss: Array
@@ -57,7 +59,7 @@ def _uniform(interval: Interval, uniform: Array) -> Array:
 def draws(model: LesionModel) -> Draws:
     """Return the draws of a model; the same model gives the same draws on every machine."""
     rng = np.random.default_rng(model.seed)
-    normal, uniform = rng.standard_normal((model.samples, 25)), rng.random((model.samples, 6))
+    normal, uniform = rng.standard_normal((model.samples, 25)), rng.random((model.samples, 7))
     share = np.array(REGION_SHARE) * np.exp(model.share_spread * normal[:, 10:])
     share /= share.sum(axis=1, keepdims=True)
     transfer, weight = _uniform(model.transfer, uniform[:, 0]), _uniform(model.peak_weight, uniform[:, 1])
@@ -70,6 +72,7 @@ def draws(model: LesionModel) -> Draws:
         hazard=_lognormal(model.incidence_per_year, normal[:, 0])[:, None] * share,
         mean_slope=transfer * (1.0 - weight) * np.maximum(np.log(_lognormal(model.mean_stress_or, normal[:, 1])), 0.0),
         peak_slope=transfer * weight * np.maximum(np.log(_lognormal(model.peak_stress_or, normal[:, 2])), 0.0),
+        amount=_uniform(model.amount_part, uniform[:, 6]),
         part=part,
         meniscus_damage=direct * np.log(_lognormal(model.meniscus_damage_or, normal[:, 3])),
         meniscus_loss=direct * np.log(_lognormal(model.meniscus_loss_or, normal[:, 4])),

@@ -2,7 +2,8 @@
 
 The hazard of region r is h_r = h0 * s_r * exp(b_mean z_mean + b_peak z_peak + meniscus), constant over the horizon, with h0 the hazard
 of a person with the reference load, s_r the region's share of new lesions, and z the difference of the person's stimulus from that of the
-reference person in the same region, in between-person standard deviations. Both published stress scales thus enter only as
+reference person in the same region, in between-person standard deviations: mostly that of a standard day (how hard the knee is loaded), in
+part that of the person's own day (how much it does). Both published stress scales thus enter only as
 standard deviations of this engine's own stress. Regions are independent given their load, so that the person's risk is
 1 - prod(1 - r) and equals 1 - exp(-h0 t) at the reference load.
 
@@ -41,13 +42,15 @@ class RiskChange:
     high: Array
 
 
-def _stimulus(load: BoneLoad, what: str) -> tuple[Array, Array]:
+def _stimulus(load: BoneLoad, what: str, standard_day: bool = False) -> tuple[Array, Array]:
     """Return (15,) mean and (15,) largest daily stimulus of each region, MPa."""
     if load.stimulus is None or load.stimulus_quantiles is None:
         raise InputError("daily stimulus", where=what, got=None, allowed="a BoneLoad with stimulus and stimulus_quantiles",
                          why="the hazard follows the load of the whole day")
     if not (np.isfinite(load.stimulus).all() and (load.stimulus >= 0.0).all()):
         raise InputError("daily stimulus", where=what, got=load.stimulus.tolist(), allowed="numbers from 0 MPa up", why="it is a compressive stress")
+    if standard_day and load.standard_stimulus is not None:
+        return load.standard_stimulus[:, 0], load.standard_stimulus[:, 1]
     return load.stimulus, load.stimulus_quantiles[:, -1]
 
 
@@ -60,10 +63,13 @@ def _scale(reference: Array, model: LesionModel) -> Array:
     return model.stress_cv * np.maximum(reference, model.floor * loaded.mean())
 
 
-def standard_scores(load: BoneLoad, reference: BoneLoad, model: LesionModel) -> tuple[Array, Array]:
-    """Return (15,) mean and (15,) peak stimulus against the reference, in between-person standard deviations, levelling off at the limit."""
+def standard_scores(load: BoneLoad, reference: BoneLoad, model: LesionModel, *, standard_day: bool = False) -> tuple[Array, Array]:
+    """Return (15,) mean and (15,) largest stimulus against the reference, in between-person standard deviations, levelling off at the limit.
+
+    With `standard_day` both do the same amount of each activity, so that only the size of stress is compared.
+    """
     scores = []
-    for own, other in zip(_stimulus(load, "load"), _stimulus(reference, "reference")):
+    for own, other in zip(_stimulus(load, "load", standard_day), _stimulus(reference, "reference", standard_day)):
         scores.append(model.stress_limit * np.tanh((own - other) / _scale(other, model) / model.stress_limit))
     return scores[0], scores[1]
 
@@ -71,8 +77,13 @@ def standard_scores(load: BoneLoad, reference: BoneLoad, model: LesionModel) -> 
 def log_stress_ratio(load: BoneLoad, reference: BoneLoad, model: LesionModel) -> Array:
     """Return (S, 15) no unit; logarithm of the hazard ratio that stress gives each region in each draw."""
     d = draws(model)
-    mean, peak = standard_scores(load, reference, model)
-    return (d.mean_slope[:, None] * mean + d.peak_slope[:, None] * peak) * d.part
+    own = _sloped(standard_scores(load, reference, model), d)
+    standard = _sloped(standard_scores(load, reference, model, standard_day=True), d)
+    return (standard + d.amount[:, None] * (own - standard)) * d.part
+
+
+def _sloped(scores: tuple[Array, Array], d: Draws) -> Array:
+    return d.mean_slope[:, None] * scores[0] + d.peak_slope[:, None] * scores[1]
 
 
 def log_meniscus_ratio(subject: Subject, model: LesionModel) -> Array:

@@ -19,7 +19,7 @@ def draw_panels(figure, panels: Sequence[Panel], placements: Sequence[Placement]
         axes = figure.add_axes((left / size[0], bottom / size[1], width / size[0], height / size[1]), zorder=-1.0)
         axes.set_axis_off()
         corners, colours = _facing(panel)
-        axes.add_collection(PolyCollection(list(corners), facecolors=colours, edgecolors=colours, linewidths=0.4, antialiaseds=True))
+        axes.add_collection(PolyCollection(corners, facecolors=colours, edgecolors=colours, linewidths=0.4))  # type: ignore[arg-type]
         x, y = placement.centre_mm
         axes.set_xlim(x - 0.5 * width / placement.pixels_per_mm, x + 0.5 * width / placement.pixels_per_mm)
         axes.set_ylim(y - 0.5 * height / placement.pixels_per_mm, y + 0.5 * height / placement.pixels_per_mm)
