@@ -62,7 +62,7 @@ def _make(cls: type[T], values: dict[str, Any], where: str) -> T:
     for key in values:
         if key not in known:
             raise InputError(f"key '{key}'", where=f"{where}.{key}", got=values[key], allowed="one of " + ", ".join(sorted(known)), why=f"{where} has no such setting")
-    return cls(**values)
+    return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
 
 
 def _subject(values: dict[str, Any]) -> Subject:
@@ -87,6 +87,4 @@ def _materials(contact: dict[str, Any]) -> Materials:
     for layer in ("cartilage", "meniscus"):
         if layer in contact:
             values[layer] = _make(LayerMaterial, contact.pop(layer), f"contact.{layer}")
-    if "meniscus_circumferential_modulus_mpa" in contact:
-        values["meniscus_circumferential_modulus_mpa"] = contact.pop("meniscus_circumferential_modulus_mpa")
     return Materials(**values)

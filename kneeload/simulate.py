@@ -55,7 +55,7 @@ def run_activity(case: Case, anatomy: KneeAnatomy, activity: Activity) -> Activi
     """Return motion, forces and contact of one activity of this case."""
     motion = motion_for(activity, case.subject, case.gait_changes)
     loads = joint_loads(motion, case.subject, centres_flexion=anatomy.contact_centres_flexion, centres_mm=anatomy.contact_centres_mm,
-                        muscles=case.muscles, brace=case.brace, spacing_mm=case.subject.contact_spacing_mm)
+                        muscles=case.muscles, brace=case.brace, spacing_mm=case.subject.contact_spacing_mm, source_scale=anatomy.source_scale)
     contact = None if case.contact is None else solve_cycle(anatomy, motion.knee_flexion, loads, case.contact)
     return check_equilibrium(ActivityResult(motion=motion, loads=loads, contact=contact))
 

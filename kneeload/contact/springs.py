@@ -13,7 +13,7 @@ from kneeload.subject.level_set import LevelSet
 from kneeload.subject.surface import TriangleMesh
 
 Array = NDArray[np.float64]
-BLOCK = 16  # springs per bounding sphere
+BLOCK = 8  # springs per bounding sphere
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -35,6 +35,7 @@ kernel_inline = njit(forceinline=True, nogil=True, error_model="numpy", fastmath
 LENGTH = 20.0  # mm; half the distance between the compartments: turns moments into forces, and angles into lengths
 FACING = -0.2  # a spring counts when the cosine between its normal and the target's outward normal is below this
 NEARLY = 0.3  # mm; springs nearer than this get an expansion of their own
+DOUBT = 0.2  # 1/mm; the expansion of a block may miss the level set by this times the square of the distance (edges of radius 2.5 mm)
 ROUGH = 1e4  # tolerance at which springs are placed anew, over the final one
 GOOD = 1e-3  # unbalanced force over the load up to which a frame counts as converged
 FRESH = 0.02  # mm; an expansion this close to its spring is exact to a millionth of the force
@@ -455,7 +456,7 @@ def place(q, level, springs, femoral_compliance, margin, rot, held, near, ranges
                     z = r20 * x0 + r21 * x1 + r22 * x2 + t2
                     u, v, w = x - xc, y - yc, z - zc
                     ax, ay, az = hxx * u + hxy * v + hxz * w, hxy * u + hyy * v + hyz * w, hxz * u + hyz * v + hzz * w
-                    f = fc + u * (gx + 0.5 * ax) + v * (gy + 0.5 * ay) + w * (gz + 0.5 * az)
+                    f = fc + u * (gx + 0.5 * ax) + v * (gy + 0.5 * ay) + w * (gz + 0.5 * az) - DOUBT * (u * u + v * v + w * w)
                     if f >= margin:
                         continue
                     if held[i] == UNSEEN:

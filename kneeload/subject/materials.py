@@ -17,18 +17,14 @@ class Materials:
             in OpenSim-JAM (Lenhart 2015, Smith 2019); other released versions of it use 5 MPa, so take 5 to 15 MPa as the range.
         meniscus: axial and radial direction of the meniscus; E 20 MPa, nu 0.2, the values of common finite element models
             (Donahue 2002, doi 10.1115/1.1470171).
-        meniscus_circumferential_modulus_mpa: tensile modulus along the fibres, MPa; 140 (same models; assumed range 50 to 300).
     """
 
     cartilage: LayerMaterial = field(default_factory=lambda: LayerMaterial(youngs_modulus_mpa=10.0, poisson_ratio=0.45))
     meniscus: LayerMaterial = field(default_factory=lambda: LayerMaterial(youngs_modulus_mpa=20.0, poisson_ratio=0.2))
-    meniscus_circumferential_modulus_mpa: float = 140.0
 
     def __post_init__(self) -> None:
         for name, layer in (("cartilage", self.cartilage), ("meniscus", self.meniscus)):
             check_range(f"Young's modulus of the {name}", layer.youngs_modulus_mpa, 0.05, 500.0, "MPa",
-                        where=f"materials.{name}.youngs_modulus_mpa", why="soft tissue of a joint is neither a liquid nor bone")
+                        where=f"contact.{name}.youngs_modulus_mpa", why="soft tissue of a joint is neither a liquid nor bone")
             check_range(f"Poisson's ratio of the {name}", layer.poisson_ratio, 0.0, 0.499, "",
-                        where=f"materials.{name}.poisson_ratio", why="an elastic layer on a stiff base locks at 0.5")
-        check_range("circumferential modulus of the meniscus", self.meniscus_circumferential_modulus_mpa, 0.0, 1000.0, "MPa",
-                    where="materials.meniscus_circumferential_modulus_mpa", why="fibres stiffer than that were never measured")
+                        where=f"contact.{name}.poisson_ratio", why="an elastic layer on a stiff base locks at 0.5")

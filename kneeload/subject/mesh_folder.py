@@ -67,7 +67,8 @@ def mesh_anatomy(folder: Path, subject: Subject, materials: Materials | None = N
     go on acting on motion and forces). What does change it: the cartilage thickness scale (the surface moves towards the bone by the lost
     thickness) and the state of the menisci; a meniscus without a file is a removed one, whatever the subject says. A left knee is
     mirrored into a right one by the manifest's side. Cartilage may be given as its open outer face or as a closed solid, of which the
-    outer face is taken; its thickness is the distance to the bone. The femoral target is the union of bone and cartilage.
+    outer face is taken; its thickness is the distance to the bone. The femoral target is the union of bone and cartilage; its mesh (their
+    visible triangles) ends 40 mm above the cartilage and is open there.
     The size factor that places ligaments is the same along the three axes: width of the plateau over that of the source knee.
 
     Read once per state of the files (path, size, time of change) and kept in memory.

@@ -43,7 +43,7 @@ def write_report(path: Path | str, summary: Mapping[str, Any], *, stress: Path |
         disclaimer=NOT_A_DIAGNOSIS, person=wording.person_line(summary), activity=wording.plain(summary.get("activity")),
         interventions=wording.intervention_names(summary), error=summary.get("error"), version=summary.get("version") or "",
         short=wording.in_short(summary), compartments=wording.compartment_rows(summary), regions=wording.region_rows(summary),
-        changes=wording.change_rows(summary), change_titles=list(wording.CHANGES.values()), pain=wording.pain_rows(summary),
+        changes=wording.change_rows(summary), change_titles=list(wording.CHANGES.values()), pain=wording.pain_rows(summary), agreement=wording.agreement_rows(summary),
         subject=wording.subject_rows(wording.part(summary, "subject")), pictures=pictures, notes=list(notes), facts=facts, sources=sources,
         has_contact=bool(wording.part(summary, "contact")),
     )

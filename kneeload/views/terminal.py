@@ -36,7 +36,7 @@ def print_summary(summary: Mapping[str, Any], console: Console | None = None, *,
         console.print(Text(str(summary["error"]), style="bold red"))
     else:
         console.print(_compartments(summary))
-        for table in (_changes(summary), _regions(summary)):
+        for table in (_changes(summary), _regions(summary), _agreement(summary)):
             if table is not None:
                 console.print(table)
     for note in notes:
@@ -64,6 +64,16 @@ def _compartments(summary: Mapping[str, Any]):  # type: ignore[no-untyped-def]
     for row in wording.compartment_rows(summary):
         cells = [row["force"], row["weights"], *([row["peak"], row["mean"], row["area"], row["meniscus"]] if touch else [])]
         table.add_row(_SHORT[row["key"]], *cells)
+    return table
+
+
+def _agreement(summary: Mapping[str, Any]):  # type: ignore[no-untyped-def]
+    rows = wording.agreement_rows(summary)
+    if not rows:
+        return None
+    table = _table("Against the measured forces", "", ["RMS error\nN", "R²"])
+    for row in rows:
+        table.add_row(*row)
     return table
 
 

@@ -197,6 +197,13 @@ def pain_rows(summary: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     return rows
 
 
+def agreement_rows(summary: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Side, root-mean-square error in N and R2 against the measured forces of a recording; empty without such forces."""
+    found = part(summary, "agreement")
+    return [(name.capitalize(), number(found.get(f"{name}_rms_n")), number(found.get(f"{name}_r2"), 2)) for name in ("medial", "lateral", "total")
+            if f"{name}_rms_n" in found]
+
+
 def provenance_rows(summary: Mapping[str, Any]) -> tuple[list[tuple[str, str]], list[str]]:
     """Short facts (label, value) and the list of sources of a run."""
     facts, sources = [], []

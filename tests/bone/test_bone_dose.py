@@ -16,7 +16,8 @@ from kneeload.subject.anatomy import MOAKS_REGIONS
 from kneeload.subject.person import Subject
 
 MEDIAL = [R["tibia_central_medial"], R["femur_central_medial"]]
-FIELDS = ("peak_stress", "peak_contact_pressure", "mean_contact_pressure", "daily_dose", "dose_by_activity", "stress_depth", "stimulus", "stimulus_quantiles")
+FIELDS = ("peak_stress", "peak_contact_pressure", "mean_contact_pressure", "daily_dose", "dose_by_activity", "stress_depth", "stimulus", "stimulus_quantiles",
+          "standard_stimulus")
 
 
 def load_of(synthetic: Synthetic, **changes) -> BoneLoad:
@@ -100,6 +101,16 @@ def test_more_steps_raise_dose_in_proportion_and_stimulus_less(synthetic: Synthe
     linear = BoneModel(stimulus_exponent=1.0)
     few, many = (load_of(synthetic, day={"walking": n}, model=linear) for n in (1000.0, 16000.0))
     assert many.stimulus[r] == pytest.approx(16.0 * few.stimulus[r], rel=1e-5)
+
+
+def test_the_standard_day_tells_size_from_amount(synthetic: Synthetic) -> None:
+    usual, busy, bed = (load_of(synthetic, subject=Subject(steps_per_day=n)) for n in (Subject().steps_per_day, 20000.0, 0.0))
+    np.testing.assert_allclose(usual.standard_stimulus[:, 0], usual.stimulus)
+    np.testing.assert_allclose(usual.standard_stimulus[:, 1], usual.stimulus_quantiles[:, -1])
+    for other in (busy, bed):
+        np.testing.assert_allclose(other.standard_stimulus, usual.standard_stimulus, rtol=1e-6)
+    r = R["tibia_central_medial"]
+    assert busy.stimulus[r] > usual.stimulus[r] > bed.stimulus[r] > 0.0
 
 
 def test_symmetric_load_gives_symmetric_regions() -> None:

@@ -89,6 +89,19 @@ def test_one_unit_of_bmi_is_inside_the_published_odds_ratios() -> None:
         assert 1.03 < ratio < 1.26, exponent
 
 
+def test_amount_of_activity_counts_less_than_size_of_stress() -> None:
+    standard = np.stack([BASE, 2.0 * BASE], axis=1)
+    reference = replace(REFERENCE, standard_stimulus=standard)
+    busy = replace(load_with(1.2 * BASE), standard_stimulus=standard)  # as hard as the reference, but more often
+    hard = replace(load_with(1.2 * BASE), standard_stimulus=1.2 * standard)
+    r = R["tibia_central_medial"]
+    few, many = (lesion_risk(x, reference, HEALTHY).relative_risk[r] for x in (busy, hard))
+    assert 1.0 < few < many
+    only_size, all_of_it = LesionModel(amount_part=(0.0, 0.0)), LesionModel(amount_part=(1.0, 1.0))
+    np.testing.assert_allclose(lesion_risk(busy, reference, HEALTHY, only_size).relative_risk, 1.0)
+    np.testing.assert_allclose(lesion_risk(busy, reference, HEALTHY, all_of_it).relative_risk, lesion_risk(hard, reference, HEALTHY).relative_risk, rtol=1e-9)
+
+
 def test_mean_stress_weighs_more_than_peak_stress() -> None:
     d = draws(MODEL)
     assert np.median(d.mean_slope) > 2.0 * np.median(d.peak_slope)

@@ -35,7 +35,7 @@ class _Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if self.open and self.open[-1] != "style":
-            self.words += data
+            self.words += data + " "
 
     def all(self, tag: str) -> list[dict[str, str | None]]:
         return [attrs for name, attrs in self.tags if name == tag]
@@ -105,6 +105,14 @@ def test_parts_that_were_not_computed_are_left_out(summary: dict[str, Any], tmp_
     _, page = _page(write_report(tmp_path / "report.html", summary))
     assert not any(word in page.words for word in ("Peak pressure", "Region", "Load-related pain", "What changes", "Pictures", "None", "nan"))
     assert "1,421" in page.words
+
+
+def test_a_recording_with_measured_forces_is_compared(summary: dict[str, Any], tmp_path: Path) -> None:
+    assert "Against the measured" not in write_report(tmp_path / "without.html", summary).read_text(encoding="utf-8")
+    summary["agreement"] = {"medial_rms_n": 141.6, "medial_r2": 0.81, "lateral_rms_n": 130.0, "lateral_r2": -0.2, "total_rms_n": 155.0, "total_r2": 0.9}
+    _, page = _page(write_report(tmp_path / "report.html", summary))
+    words = " ".join(page.words.split())
+    assert "Medial 142 0.81 Lateral 130 -0.20 Total 155 0.90" in words
 
 
 def test_a_failed_run_says_why(tmp_path: Path) -> None:

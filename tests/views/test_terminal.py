@@ -43,6 +43,12 @@ def test_a_path_is_never_broken_and_notes_are_printed_as_they_are(summary: dict[
     assert f"Files: {folder}\n" in text and "Note: [bold]3D[/bold] is off" in text
 
 
+def test_a_recording_with_measured_forces_is_compared(summary: dict[str, Any]) -> None:
+    assert "Against the measured" not in _printed(summary)
+    summary["agreement"] = {"medial_rms_n": 141.6, "medial_r2": 0.81}
+    assert "142" in _printed(summary).partition("Against the measured forces")[2]
+
+
 def test_the_load_level_and_a_failed_run(summary: dict[str, Any]) -> None:
     summary.update({"contact": None, "bone": None, "lesion": None, "change": None})
     assert "MPa" not in _printed(summary) and "1,421" in _printed(summary)
