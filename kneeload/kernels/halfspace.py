@@ -1,9 +1,9 @@
 """Elastic half-space under a normal load: influence of small discs, full stress tensor, and the collection of loads from contact fields.
 
-Boussinesq's point load (K. L. Johnson, Contact Mechanics, 1985, section 3.2), compression positive in `fill_influence` and
-tension positive in `fill_disc_stress`. A source is a disc of uniform pressure: far away the point load with the second moment of the disc,
-near by a product rule over the disc (three Gauss rings, eight angles), so that nothing is singular; at depths of at least 0.8 radii it is within 1 % of the
-exact stress.
+Boussinesq's point load (K. L. Johnson, Contact Mechanics, 1985, section 3.2), compression positive in `fill_influence` and tension
+positive in `fill_disc_stress`. A source is a disc of uniform pressure: far away the point load with the second moment of the disc,
+near by a product rule over the disc (three Gauss rings, eight angles), so that nothing is singular; at depths of at least 0.8 radii it
+is within 1 % of the exact stress on the axis of the disc.
 """
 
 from __future__ import annotations

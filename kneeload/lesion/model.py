@@ -44,11 +44,11 @@ class LesionModel:
 
     Attributes:
         incidence_per_year: 95 % interval of the hazard of a new lesion somewhere in the knee at the reference load, 1/year. Three cohorts:
-            0.075 (14 % in 2 years), 0.086 (20 % in 2.6 years), 0.092 (52 % in 8 years); one with 7 % in 2.7 years lies below (doi
-            10.1186/ar3210), so the interval is wider than the three.
+            0.075 (14 % in 2 years), 0.086 (20 % in 2.6 years), 0.092 (52 % in 8 years); a fourth gave 0.027 (7 % in 2.7 years, doi
+            10.1186/ar3210) and lies outside the interval.
         share_spread: standard deviation of the logarithm of each region's share, no unit. Assumption.
         mean_stress_or, peak_stress_or: 95 % intervals of the odds ratio of a worsening lesion per unit of mean and of peak contact stress
-            in the same subregion, doi 10.1016/j.joca.2012.05.014 (PMC3427397): 6.6 (2.7 to 16.5) and 2.3 (1.5 to 3.6).
+            in the same subregion, PMC3427397: 6.6 (2.7 to 16.5) and 2.3 (1.5 to 3.6).
         stress_cv: between-person standard deviation over mean of contact stress, no unit: 0.9 / 3.3 MPa (doi 10.1097/PHM.0000000000001899).
             One standard deviation is taken as the unit of the odds ratios, which their source does not name; per MPa it would be 0.9 of it.
         transfer: range of the part of the published effect that is applied. 1 takes it at its word; 0.2 is what other figures leave of it:

@@ -83,6 +83,9 @@ def mesh_anatomy(folder: Path, subject: Subject, materials: Materials | None = N
     """
     root = Path(folder)
     manifest = read_manifest(root)
+    if manifest.side != subject.side:
+        raise InputError("side of the knee", where="subject.side", got=subject.side, allowed=f"{manifest.side}, the side in {root / MANIFEST_NAME}",
+                         why="the pictures and files would show the wrong knee")
     stamp = tuple((path, path.stat().st_mtime_ns, path.stat().st_size) for path in (root / MANIFEST_NAME, *manifest.files.values()))
     person = Subject(cartilage_thickness_scale=subject.cartilage_thickness_scale, medial_meniscus=subject.medial_meniscus,
                      lateral_meniscus=subject.lateral_meniscus, medial_extrusion_mm=subject.medial_extrusion_mm,

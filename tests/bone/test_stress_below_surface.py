@@ -98,7 +98,7 @@ def test_tensor_agrees_with_the_vertical_influence_and_has_the_textbook_lateral_
     stress = disc_stress(points, np.zeros((1, 2)), np.array([np.pi]), np.array([radius]), nu)  # 1 MPa on a disc of 1 mm
     np.testing.assert_allclose(-stress[:, 2], circular_patch_axis(1.0, radius, depths), rtol=2e-3)
     big = np.sqrt(1.0 + depths**2)
-    lateral = -0.5 * ((1 + 2 * nu) - 2 * (1 + nu) * depths / big + (depths / big) ** 3)  # Timoshenko and Goodier, Theory of Elasticity, art. 139
+    lateral = -0.5 * ((1 + 2 * nu) - 2 * (1 + nu) * depths / big + (depths / big) ** 3)  # Timoshenko and Goodier, Theory of Elasticity
     np.testing.assert_allclose(stress[:, 0], lateral, atol=2e-3)
     np.testing.assert_allclose(stress[:, 0], stress[:, 1], atol=1e-9)
     np.testing.assert_allclose(stress[:, 3:], 0.0, atol=1e-9)
