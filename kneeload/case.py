@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from kneeload.bone.model import BoneModel
 from kneeload.contact.model import ContactModel
@@ -71,6 +72,6 @@ class Case:
         names = [name for name in DAY_ACTIVITIES if name != self.activity.name]
         return (self.activity, *(Activity(name=name) for name in names))
 
-    def changed(self, intervention: str, **changes: object) -> Case:
+    def changed(self, intervention: str, **changes: Any) -> Case:
         """Return this case with `changes` made by the named intervention, remembering the case it started from."""
         return replace(self, interventions=(*self.interventions, intervention), baseline=self.baseline or self, **changes)

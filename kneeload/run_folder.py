@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +30,8 @@ def write_run(result: KneeResult, folder: Path, *, pictures: bool = True, vtk: b
     _write_table(folder / "waveforms.csv", result.waveforms())
     if result.regions():
         _write_table(folder / "regions.csv", result.regions())
-    notes, stress, forces = [], None, None
+    notes: list[str] = []
+    stress = forces = None
     if pictures:
         notes, stress, forces = _draw(result, summary, folder)
     if vtk and result.main.contact is not None:
@@ -93,7 +94,7 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _write_table(path: Path, columns: Mapping[str, Sequence[Any]]) -> None:
+def _write_table(path: Path, columns: Mapping[str, Iterable[Any]]) -> None:
     with _create(path).open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerow(columns)

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from kneeload.bone.dose import BoneLoad, bone_load
 from kneeload.case import AnatomySource, Case
+from kneeload.contact.cycle import ContactCycle
 from kneeload.contact.cycle_solver import solve_cycle
 from kneeload.forces.joint import joint_loads
 from kneeload.lesion.hazard import lesion_risk
@@ -66,8 +67,12 @@ def day_load(case: Case, anatomy: KneeAnatomy, day: dict[str, ActivityResult]) -
     if case.brace is not None:
         worn = min(case.brace.hours_per_day / WAKING_HOURS, 1.0)
         bare = {activity.name: run_activity(replace(case, brace=None), anatomy, activity) for activity in case.day()} if worn < 1.0 else day
-    return bone_load(anatomy, {name: item.contact for name, item in day.items()}, {name: item.motion for name, item in day.items()}, case.subject,
-                     case.activity.name, case.bone, other_cycles={name: item.contact for name, item in bare.items()}, share=worn)
+    return bone_load(anatomy, _contacts(day), {name: item.motion for name, item in day.items()}, case.subject, case.activity.name, case.bone,
+                     other_cycles=_contacts(bare), share=worn)
+
+
+def _contacts(day: dict[str, ActivityResult]) -> dict[str, ContactCycle]:
+    return {name: item.contact for name, item in day.items() if item.contact is not None}
 
 
 def reference_case(case: Case) -> Case:

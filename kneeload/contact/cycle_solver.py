@@ -50,10 +50,11 @@ def solve_cycle(anatomy: KneeAnatomy, motion_flexion: ArrayLike, loads: JointLoa
     ramp = np.concatenate([np.arange(1, lead + 1) / (lead + 1.0), np.ones(len(flexion))])
     index = np.concatenate([np.zeros(lead, int), np.arange(len(flexion))])
     bent = flexion[index] * ramp
-    tibia = _tibia(knee, model, bent, loads.wrench_force[index] * ramp[:, None], loads.wrench_moment[index] * ramp[:, None])
+    lines = _lines_of_action(knee, model, loads)[index] * ramp[:, None]
+    tibia = _tibia(knee, model, bent, loads.wrench_force[index] * ramp[:, None], loads.wrench_moment[index] * ramp[:, None], lines)
     tibia_pose = poses(tibia.q)
     patella = _patella(knee, model, bent, tibia_pose, loads.quadriceps_pull[index] * ramp[:, None], _quadriceps_point(knee, loads)[index])
-    return _cycle(knee, tibia, tibia_pose, patella, loads, flexion, lead)
+    return _cycle(knee, tibia, tibia_pose, patella, loads, flexion, lead, _guide(bent, lines))
 
 
 def _turned(flexion: Array, vectors: Array) -> Array:
@@ -62,17 +63,40 @@ def _turned(flexion: Array, vectors: Array) -> Array:
     return np.column_stack([c * vectors[:, 0] + s * vectors[:, 1], c * vectors[:, 1] - s * vectors[:, 0], vectors[:, 2]])
 
 
-def _tibia(knee: PreparedKnee, model: ContactModel, flexion: Array, force: Array, moment: Array) -> BodyFrames:
+def _lines_of_action(knee: PreparedKnee, model: ContactModel, loads: JointLoads) -> Array:
+    """Stiffness of the tibia against sideways motion (N/mm) and against turning about its long axis (N mm/rad), (T, 2).
+
+    Pulls are given for the usual pose of the knee. When the tibia moves off it, a pull F whose free length is L changes direction: F / L
+    against a sideways motion of its attachment, F r^2 / L against a turn. The patellar tendon is by far the shortest of them.
+    """
+    tendon = np.maximum(loads.patellar_tendon_force, 0.0)
+    quadriceps = [any(name.startswith(head) for head in knee.quadriceps_names) for name in loads.muscle_names]
+    muscles = np.maximum(loads.muscle_force[:, ~np.array(quadriceps, dtype=bool)], 0.0).sum(axis=1)
+    rows = knee.on_tibia
+    length, lever = float(knee.patella_lines.slack[rows].mean()), float(np.hypot(knee.patella_anchor[rows, 0], knee.patella_anchor[rows, 2]).mean())
+    side = tendon / length + muscles / model.muscle_length_mm
+    turn = tendon * lever**2 / length + muscles * model.muscle_lever_mm**2 / model.muscle_length_mm
+    return np.column_stack([side, turn])
+
+
+def _guide(flexion: Array, lines: Array) -> Array:
+    """Stiffness across the tibia's long axis at the prescribed flexion, (T, 4): N/mm and unit vector in the femur frame."""
+    return np.column_stack([lines[:, 0], np.sin(flexion), np.cos(flexion), np.zeros(len(flexion))])
+
+
+def _tibia(knee: PreparedKnee, model: ContactModel, flexion: Array, force: Array, moment: Array, lines: Array) -> BodyFrames:
     frames, n = len(flexion), len(knee.tibia_reference)
     rest = np.repeat(knee.tibia_reference[None], frames, axis=0)
     rest[:, 0] = -flexion
     start = rest.copy()
     start[:, 3:5] -= SEPARATION_MM * np.column_stack([np.sin(flexion), np.cos(flexion)])
+    weak = np.repeat(knee.tibia_weak[None], frames, axis=0)
+    weak[:, 2] += lines[:, 1]
     size = np.maximum(np.sqrt((force**2).sum(axis=1) + (moment[:, :2] ** 2).sum(axis=1) / LENGTH**2), LOAD_FLOOR_N)
     loads = BodyLoads(force=_turned(flexion, force), point=np.zeros((frames, 3)), moment=moment[:, :2], size=size)
     return solve_body(
         knee.tibia, knee.level, femoral_compliance=knee.femoral_compliance, lines=knee.tibia_lines,
-        anchor=np.repeat(knee.tibia_anchor[None], frames, axis=0), weak=knee.tibia_weak, rest=rest, start=start,
+        anchor=np.repeat(knee.tibia_anchor[None], frames, axis=0), weak=weak, rest=rest, guide=_guide(flexion, lines), start=start,
         free=np.array([False] + [True] * (n - 1)), flexion=flexion, loads=loads, nonlinear=model.law == "nonlinear", tolerance=model.tolerance)
 
 
@@ -93,23 +117,26 @@ def _patella(knee: PreparedKnee, model: ContactModel, flexion: Array, tibia_pose
     size = np.maximum(np.linalg.norm(pull, axis=1), LOAD_FLOOR_N)
     loads = BodyLoads(force=pull, point=point, moment=np.zeros((len(flexion), 2)), size=size)
     return solve_body(
-        knee.patella, knee.level, femoral_compliance=knee.femoral_compliance, lines=knee.patella_lines, anchor=anchor, weak=knee.patella_weak,
-        rest=track, start=outward_of_track(knee, track), free=np.ones(6, bool), flexion=flexion, loads=loads,
+        knee.patella, knee.level, femoral_compliance=knee.femoral_compliance, lines=knee.patella_lines, anchor=anchor,
+        weak=np.repeat(knee.patella_weak[None], len(flexion), axis=0), rest=track, guide=np.zeros((len(flexion), 4)), start=outward_of_track(knee, track), free=np.ones(6, bool), flexion=flexion, loads=loads,
         nonlinear=model.law == "nonlinear", tolerance=model.tolerance)
 
 
-def _band_force(knee: PreparedKnee, tibia: BodyFrames, pose: Array) -> Array:
-    """Force of the ligaments and of the weak springs on the tibia, (T, 3) N, femur frame."""
+def _band_force(knee: PreparedKnee, tibia: BodyFrames, pose: Array, guide: Array) -> Array:
+    """Force of the ligaments, the weak springs and the turned muscle pulls on the tibia, (T, 3) N, femur frame."""
     point = np.einsum("tij,kj->tki", pose[:, :3, :3], knee.tibia_lines.point) + pose[:, None, :3, 3]
     pull = knee.tibia_anchor[None] - point
     unit = pull / np.linalg.norm(pull, axis=2, keepdims=True)
-    return (unit * tibia.tension[:, :, None]).sum(axis=1) - knee.tibia_weak[3:6] * (tibia.q[:, 3:6] - knee.tibia_reference[3:6])
+    moved = tibia.q[:, 3:6] - knee.tibia_reference[3:6]
+    side = moved - (moved * guide[:, 1:]).sum(axis=1, keepdims=True) * guide[:, 1:]
+    return (unit * tibia.tension[:, :, None]).sum(axis=1) - knee.tibia_weak[3:6] * moved - guide[:, :1] * side
 
 
-def _cycle(knee: PreparedKnee, tibia: BodyFrames, tibia_pose: Array, patella: BodyFrames, loads: JointLoads, flexion: Array, lead: int) -> ContactCycle:
+def _cycle(knee: PreparedKnee, tibia: BodyFrames, tibia_pose: Array, patella: BodyFrames, loads: JointLoads, flexion: Array, lead: int,
+           guide: Array) -> ContactCycle:
     keep = slice(lead, None)
     axis = tibia_pose[keep, :3, 1]
-    other = _turned(flexion, loads.wrench_force) + _band_force(knee, tibia, tibia_pose)[keep]
+    other = _turned(flexion, loads.wrench_force) + _band_force(knee, tibia, tibia_pose, guide)[keep]
     sides = []
     for side in ("medial", "lateral"):
         groups = [i for i, name in enumerate(knee.tibia.names) if side in name]

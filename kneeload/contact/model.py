@@ -41,8 +41,9 @@ class ContactModel:
             and three coronary bands of 25 N per unit strain (Smith 2019) of 10 mm length (assumption, 5-15 mm) = 23.5 N/mm.
         capsule_stiffness_n_mm: weak springs on the free coordinates of the pose around the reference pose (angles times 20 mm); 1 N/mm is an
             assumption (0.1-3) that keeps an unloaded knee determinate; a few newtons in a loaded one.
-        torsion_stiffness_nmm_rad: resistance of the tibia against turning about its long axis, beside cruciates, collaterals and contact:
-            passive tissue and active muscle. Assumption, 6,000 N mm/rad = 0.1 N m per degree (range 0.02 to 0.3); it carries no axial load.
+        muscle_length_mm: free length of the muscles that span the joint: a pull F of length L that acts at a distance r from the long axis turns
+            back when the tibia moves sideways (stiffness F / L) or turns about its axis (F r^2 / L). Assumption, 350 mm (250-450).
+        muscle_lever_mm: r above; 30 mm (assumption, 20-40: hamstrings and gastrocnemii cross the knee at that distance).
         tolerance: unbalanced force over the load at which the Newton iteration stops.
         level_set_spacing_mm: node distance of level sets that are built here (`contact_stress` with a mesh as target).
     """
@@ -53,7 +54,8 @@ class ContactModel:
     circumferential_modulus_mpa: float = 140.0
     horn_stiffness_n_mm: float = 23.5
     capsule_stiffness_n_mm: float = 1.0
-    torsion_stiffness_nmm_rad: float = 6000.0
+    muscle_length_mm: float = 350.0
+    muscle_lever_mm: float = 30.0
     tolerance: float = 1e-7
     level_set_spacing_mm: float = 1.0
 
@@ -68,8 +70,8 @@ class ContactModel:
                     why="without any restraint a meniscus with torn roots has no equilibrium")
         check_range("capsule stiffness", self.capsule_stiffness_n_mm, 0.01, 20.0, "N/mm", where="contact.capsule_stiffness_n_mm",
                     why="it must hold an unloaded knee but not carry load")
-        check_range("torsion stiffness", self.torsion_stiffness_nmm_rad, 0.0, 1e5, "N mm/rad", where="contact.torsion_stiffness_nmm_rad",
-                    why="a stiffer joint would not turn at all")
+        check_range("muscle length", self.muscle_length_mm, 100.0, 1000.0, "mm", where="contact.muscle_length_mm", why="thigh and calf muscles are that long")
+        check_range("muscle lever", self.muscle_lever_mm, 0.0, 60.0, "mm", where="contact.muscle_lever_mm", why="muscles lie that close to the axis of the leg")
         check_range("tolerance", self.tolerance, 1e-12, 1e-3, "", where="contact.tolerance", why="equilibrium is promised to 0.1 % of the load")
         check_range("level-set spacing", self.level_set_spacing_mm, 0.1, 5.0, "mm", where="contact.level_set_spacing_mm", why="coarser grids lose the shape of a condyle")
 

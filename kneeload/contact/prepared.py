@@ -113,7 +113,7 @@ def _settle(springs: SpringSet, level: tuple, compliance: float, start: Array, f
     mask = np.zeros(len(start), bool)
     mask[free] = True
     loads = BodyLoads(force=force[None], point=np.zeros((1, 3)), moment=np.zeros((1, 2)), size=np.array([np.linalg.norm(force)]))
-    return solve_body(springs, level, femoral_compliance=compliance, lines=no_lines(), anchor=np.zeros((1, 0, 3)), weak=weak, rest=start[None],
+    return solve_body(springs, level, femoral_compliance=compliance, lines=no_lines(), anchor=np.zeros((1, 0, 3)), weak=weak[None], rest=start[None], guide=np.zeros((1, 4)),
                       start=start[None], free=mask, flexion=np.zeros(1), loads=loads, nonlinear=nonlinear, tolerance=1e-7)
 
 
@@ -136,8 +136,7 @@ def prepare(anatomy: KneeAnatomy, model: ContactModel) -> PreparedKnee:
         *(_wedge(m, plate, name, model) for m, plate, name in menisci)])
     patella = build_springs([_plate(anatomy.patella, model, None)])
     weak = model.capsule_stiffness_n_mm * np.array([LENGTH**2] * 3 + [1.0] * 3)
-    turn = np.array([0.0, 0.0, model.torsion_stiffness_nmm_rad, 0.0, 0.0, 0.0])
-    tibia_weak = np.concatenate([weak + turn, [hoop_stiffness(m, model) for m, _, _ in menisci]])
+    tibia_weak = np.concatenate([weak, [hoop_stiffness(m, model) for m, _, _ in menisci]])
 
     scale = np.asarray(anatomy.source_scale, float)
     n = 6 + len(menisci)

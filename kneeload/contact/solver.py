@@ -79,7 +79,7 @@ class BodyFrames:
 
 
 def solve_body(
-    springs: SpringSet, level: tuple, *, femoral_compliance: float, lines: Lines, anchor: Array, weak: Array, rest: Array, start: Array,
+    springs: SpringSet, level: tuple, *, femoral_compliance: float, lines: Lines, anchor: Array, weak: Array, rest: Array, guide: Array, start: Array,
     free: NDArray[np.bool_], flexion: Array, loads: BodyLoads, nonlinear: bool, tolerance: float,
 ) -> BodyFrames:
     """Return the equilibrium of one body in every frame.
@@ -89,7 +89,8 @@ def solve_body(
         level: the target, from `level_tuple`.
         femoral_compliance: 1 / foundation modulus of the target's layer, 1/MPa.
         lines: ligaments of the body; anchor: (T, k, 3) mm, their other ends, femur frame.
-        weak: (n,) N/mm (angles N mm/rad); springs on the coordinates towards rest (T, n).
+        weak: (T, n) N/mm (angles N mm/rad); springs on the coordinates towards rest (T, n).
+        guide: (T, 4) N/mm and unit vector (femur frame): stiffness of the translation across the vector, towards rest.
         start: (T, n); pose that a frame starts from when there is nothing better.
         free: (n,) bool; coordinates that move. When the first is not free it is minus flexion (T,) rad.
         loads: applied loads.
@@ -107,7 +108,7 @@ def solve_body(
     options = np.array([MARGIN_MM, springs.reach_mm, tolerance, STEPS])
     kernels.solve_frames(
         _plain(start), np.array(free, dtype=np.bool_), level, springs.arrays, springs.home, femoral_compliance, packed, _plain(anchor), _plain(weak),
-        _plain(rest), _plain(flexion), _plain(loads.force), _plain(loads.point), _plain(loads.moment), _plain(loads.size), nonlinear, options,
+        _plain(rest), _plain(guide), _plain(flexion), _plain(loads.force), _plain(loads.point), _plain(loads.moment), _plain(loads.size), nonlinear, options,
         out.q, out.tension, out.pressure, out.triangle, out.force, out.scalars, out.residual, out.iterations, out.status,
     )
     return out

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -39,5 +40,13 @@ def cache_folder() -> Path:
     return Path(tempfile.mkdtemp(prefix="kneeload-"))
 
 
-if "NUMBA_CACHE_DIR" not in os.environ:
+def settle_cache_folder() -> None:
+    """Point Numba at `cache_folder()` unless the person chose a folder; works before and after numba was imported."""
+    if "NUMBA_CACHE_DIR" in os.environ:
+        return
     os.environ["NUMBA_CACHE_DIR"] = str(cache_folder())
+    if "numba" in sys.modules:
+        sys.modules["numba"].config.CACHE_DIR = os.environ["NUMBA_CACHE_DIR"]
+
+
+settle_cache_folder()

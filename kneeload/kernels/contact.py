@@ -373,11 +373,12 @@ def _wedge_terms(wedge, rot, n, grad, hess):
 
 
 @kernel
-def potential(q, near, ranges, lines, anchor, weak, rest, pull, pull_point, moment, nonlinear, work, grad, hess, tension):
+def potential(q, near, ranges, lines, anchor, weak, rest, guide, pull, pull_point, moment, nonlinear, work, grad, hess, tension):
     """Total energy (N mm) at q (n,) with gradient (n,) and Hessian (n, n); the load is dead and so has a potential.
 
     ranges (g + 1,): borders of the groups in `near`; the last n - 6 groups are menisci. weak (n,) and rest (n,): springs on the
-    coordinates (capsule on the pose, hoop and horns on the menisci). pull (3,) N, femur frame, acts at pull_point (3,) mm of the body.
+    coordinates (capsule on the pose, hoop and horns on the menisci). guide (4,): stiffness N/mm across a unit vector (3), femur frame:
+    pulls that turn back when the body moves sideways. pull (3,) N, femur frame, acts at pull_point (3,) mm of the body.
     moment (2,) N mm does work on b and c: a moment about the floating axis and about the long axis of the body.
     work: (rot (5, 3), sums (34,), wedge (11,)).
     """
@@ -394,6 +395,15 @@ def potential(q, near, ranges, lines, anchor, weak, rest, pull, pull_point, mome
     energy = 0.0
     for i in range(n):
         energy += 0.5 * weak[i] * (q[i] - rest[i]) ** 2
+    along = 0.0
+    for i in range(3):
+        along += guide[1 + i] * (q[3 + i] - rest[3 + i])
+    for i in range(3):
+        side = q[3 + i] - rest[3 + i] - along * guide[1 + i]
+        energy += 0.5 * guide[0] * side * side
+        grad[3 + i] += guide[0] * side
+        for j in range(3):
+            hess[3 + i, 3 + j] += guide[0] * ((1.0 if i == j else 0.0) - guide[1 + i] * guide[1 + j])
     for i in range(SUMS):
         sums[i] = 0.0
     plain = groups - (n - 6)
@@ -576,7 +586,7 @@ def _scaled(grad, hess, free, force, tangent):
 
 
 @kernel
-def settle(q, free, level, springs, femoral_compliance, lines, anchor, weak, rest, pull, pull_point, moment, nonlinear, options, held, near, ranges, tension):
+def settle(q, free, level, springs, femoral_compliance, lines, anchor, weak, rest, guide, pull, pull_point, moment, nonlinear, options, held, near, ranges, tension):
     """Find the pose of least energy from q (n,), in place: Newton with the exact tangent, shifted where it is not positive definite.
 
     options = (margin mm, reach mm, tolerance N, steps): springs are placed anew when the body has moved by more than twice the margin, and at
@@ -591,7 +601,7 @@ def settle(q, free, level, springs, femoral_compliance, lines, anchor, weak, res
     hess, tangent, factor, hess2 = np.zeros((n, n)), np.zeros((n, n)), np.zeros((n, n)), np.zeros((n, n))
     base[:] = q
     place(q, level, springs, femoral_compliance, margin, rot, held, near, ranges)
-    energy = potential(q, near, ranges, lines, anchor, weak, rest, pull, pull_point, moment, nonlinear, work, grad, hess, tension)
+    energy = potential(q, near, ranges, lines, anchor, weak, rest, guide, pull, pull_point, moment, nonlinear, work, grad, hess, tension)
     evaluations, shift, norm, rounds = 1, 0.0, 0.0, 0
     for iteration in range(steps):
         norm = _scaled(grad, hess, free, force, tangent)
@@ -605,7 +615,7 @@ def settle(q, free, level, springs, femoral_compliance, lines, anchor, weak, res
                     q[i] = 0.5 * (q[i] + base[i])
             base[:] = q
             place(q, level, springs, femoral_compliance, margin, rot, held, near, ranges)
-            energy = potential(q, near, ranges, lines, anchor, weak, rest, pull, pull_point, moment, nonlinear, work, grad, hess, tension)
+            energy = potential(q, near, ranges, lines, anchor, weak, rest, guide, pull, pull_point, moment, nonlinear, work, grad, hess, tension)
             evaluations += 1
             norm = _scaled(grad, hess, free, force, tangent)
             if norm <= tolerance:
@@ -627,9 +637,9 @@ def settle(q, free, level, springs, femoral_compliance, lines, anchor, weak, res
             if _moved(trial, base, reach) > 2.0 * margin:
                 place(trial, level, springs, femoral_compliance, margin + _moved(trial, q, reach), rot, held, near, ranges)
                 base[:] = trial
-                energy = potential(q, near, ranges, lines, anchor, weak, rest, pull, pull_point, moment, nonlinear, work, grad2, hess2, tension)
+                energy = potential(q, near, ranges, lines, anchor, weak, rest, guide, pull, pull_point, moment, nonlinear, work, grad2, hess2, tension)
                 evaluations += 1
-            new = potential(trial, near, ranges, lines, anchor, weak, rest, pull, pull_point, moment, nonlinear, work, grad2, hess2, tension)
+            new = potential(trial, near, ranges, lines, anchor, weak, rest, guide, pull, pull_point, moment, nonlinear, work, grad2, hess2, tension)
             evaluations += 1
             if new <= energy + 1e-4 * scale * slope + 1e-10 * abs(energy):
                 accepted = True
@@ -639,7 +649,7 @@ def settle(q, free, level, springs, femoral_compliance, lines, anchor, weak, res
             if shift > 1e6:
                 return norm, iteration, evaluations
             shift = max(10.0 * shift, 10.0)
-            energy = potential(q, near, ranges, lines, anchor, weak, rest, pull, pull_point, moment, nonlinear, work, grad, hess, tension)
+            energy = potential(q, near, ranges, lines, anchor, weak, rest, guide, pull, pull_point, moment, nonlinear, work, grad, hess, tension)
             continue
         energy = new
         q[:] = trial
@@ -707,11 +717,11 @@ def _astray(q, rest):
 
 
 @kernel
-def solve_frames(start, free, level, springs, home, femoral_compliance, lines, anchor, weak, rest, flexion, pull, pull_point, moment,
+def solve_frames(start, free, level, springs, home, femoral_compliance, lines, anchor, weak, rest, guide, flexion, pull, pull_point, moment,
                  load, nonlinear, options, poses, tension, pressure, triangle, force, scalars, residual, iterations, status):
     """Equilibrium of one body in every frame (T), each from the poses of the frames before it.
 
-    start (T, n): separated poses to start from when there is nothing better; rest (T, n); flexion (T,) rad is prescribed when free[0] is
+    start (T, n): separated poses to start from when there is nothing better; weak and rest (T, n); guide (T, 4); flexion (T,) rad is prescribed when free[0] is
     False; anchor (T, k, 3), pull (T, 3), pull_point (T, 3), moment (T, 2), load (T,) N, the size of the load that the residual is measured by. When a frame does not converge it
     is tried from the pose of the frame before, from a separated pose, and with the load put on in steps; so is one that ends out of joint. Filled: poses (T, n),
     tension (T, k), pressure and triangle (T, N), force (T, g, 3), scalars (T, g, 5), residual (T,), iterations (T, 2: steps,
@@ -746,7 +756,7 @@ def solve_frames(start, free, level, springs, home, femoral_compliance, lines, a
                 for i in range(2):
                     frame_moment[i] = moment[k, i] * part
                 local[2] = options[2] * load[k]
-                norm, used, tried = settle(q, free, level, springs, femoral_compliance, lines, anchor[k], weak, rest[k], frame_pull,
+                norm, used, tried = settle(q, free, level, springs, femoral_compliance, lines, anchor[k], weak[k], rest[k], guide[k], frame_pull,
                                            pull_point[k], frame_moment, nonlinear, local, held, near, ranges, tension[k])
                 steps += used
                 evaluations += tried

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import kneeload.kernels.cache  # noqa: F401  (sets the cache folder before numba is imported)
 from numba import njit
 
 _OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}

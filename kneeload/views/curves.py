@@ -101,7 +101,7 @@ def draw_curves(path: Path | str, after: KneeCurves, *, title: str, body_weight_
         right.tick_params(labelsize=12, colors=_INK)
     for axes in (upper, lower):
         axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=6, frameon=False, fontsize=12, handlelength=2.2, columnspacing=1.4)
-    words, size = fitted_words(title, 1455.0, 18.0)
+    words, size = fitted_words(title[:1].upper() + title[1:], 1455.0, 18.0)
     figure.text(0.015, 0.968, words, fontsize=size, fontweight="bold", color=_INK, va="center")
     figure.text(0.015, 0.020, NOT_A_DIAGNOSIS, fontsize=12, fontweight="bold", color="#9a1f2e", va="center")
     _explain(figure, after, before)

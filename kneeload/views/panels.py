@@ -207,12 +207,11 @@ def _patch(scene: Scene, view: _View, axes: NDArray[np.float64], pressure: ViewP
     if name == "femur":  # one surface for cartilage and bare bone: the colour follows the thickness
         cartilage = np.clip(point_mean(surface.mesh, surface.thickness_mm) / _FULL_CARTILAGE_MM, 0.0, 1.0)[:, None]
         base = cartilage * base + (1.0 - cartilage) * np.asarray(BONE_RGB)
-        focus = cartilage[:, 0] > 0.5
     value = pressure.points[name]
     loaded = np.clip(value / (_SHADED_BELOW * limit_mpa), 0.0, 1.0)[:, None]
     rgb = loaded * pressure_rgb(value, limit_mpa) + (1.0 - loaded) * base * _shade(points, triangles)[:, None]
     if name == "femur":
-        rgb, triangles = _shortened(scene, view, own[:, 1], rgb, triangles)
+        rgb, triangles, focus = _shortened(scene, view, own[:, 1], rgb, triangles)
     return Patch(points=points, triangles=triangles, rgb=rgb, focus=focus)
 
 
@@ -237,20 +236,21 @@ def _bone(scene: Scene, view: _View, axes: NDArray[np.float64], frame: int, name
     mesh: TriangleMesh = scene.anatomy.bones[name]
     points, triangles = _in_view(scene, view, axes, mesh.points, mesh.triangles, name, frame)
     rgb = np.asarray(BONE_RGB) * _shade(points, triangles)[:, None]
+    focus = np.ones(len(points), dtype=bool)
     if name == "femur":
-        rgb, triangles = _shortened(scene, view, mesh.points[:, 1], rgb, triangles)
-    return Patch(points=points, triangles=triangles, rgb=rgb, focus=np.full(len(points), view.key in ("knee", "patella")))
+        rgb, triangles, focus = _shortened(scene, view, mesh.points[:, 1], rgb, triangles)
+    return Patch(points=points, triangles=triangles, rgb=rgb, focus=focus)
 
 
 def _shortened(scene: Scene, view: _View, height: NDArray[np.float64], rgb: NDArray[np.float64],
-               triangles: NDArray[np.int32]) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
-    """In close views the shaft of the femur fades to white and ends: colours (n, 3) and triangles by height along the femur, (n,) mm."""
+               triangles: NDArray[np.int32]) -> tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.bool_]]:
+    """In close views the shaft of the femur fades to white and ends: colours (n, 3), triangles and focus (n,) by height along the femur, (n,) mm."""
     if view.key == "knee":
-        return rgb, triangles
+        return rgb, triangles, np.ones(len(rgb), dtype=bool)
     femur = scene.anatomy.femur
     top = float(femur.mesh.points[femur.mesh.triangles[femur.thickness_mm > 0.0], 1].max(initial=-np.inf))
     share = np.clip((height - top - _FADE_MM[0]) / (_FADE_MM[1] - _FADE_MM[0]), 0.0, 1.0)
-    return rgb * (1.0 - share[:, None]) + share[:, None], triangles[(share[triangles] < 1.0).any(axis=1)]
+    return rgb * (1.0 - share[:, None]) + share[:, None], triangles[(share[triangles] < 1.0).any(axis=1)], share < 0.5
 
 
 def _in_view(scene: Scene, view: _View, axes: NDArray[np.float64], points: NDArray[np.float64], triangles: NDArray[np.int32], body: Body,

@@ -117,8 +117,10 @@ def shown(points: NDArray[np.float64], triangles: NDArray[np.int32], side: Side)
 
 
 def headline(scene: Scene) -> str:
-    """One line: side, person, activity, interventions."""
-    parts = [f"{scene.side.capitalize()} knee", scene.subject, scene.activity.replace("_", " ")]
+    """One line: side (unless the line about the person names it), person, activity, interventions."""
+    side = f"{scene.side} knee"
+    parts = ["" if side in scene.subject.lower() else side, scene.subject, scene.activity.replace("_", " ")]
     if scene.interventions:
         parts.append("with " + ", ".join(name.replace("_", " ") for name in scene.interventions))
-    return "  ·  ".join(part for part in parts if part)
+    line = "  ·  ".join(part for part in parts if part)
+    return line[:1].upper() + line[1:]

@@ -94,7 +94,7 @@ def _regions(summary: Mapping[str, Any]):  # type: ignore[no-untyped-def]
     if not rows:
         return None
     rows = sorted(rows, key=lambda row: (row["dose_value"], row["risk_value"]), reverse=True)[:_SHOWN_REGIONS]
-    table = _table(f"The {len(rows)} regions with the highest daily dose", "", ["stress\nMPa", "dose\nMPa s/day", "risk in\n24 months", "95 % interval\nof the risk", "grade\n0-3"])
+    table = _table(f"The {len(rows)} regions with the highest daily dose", "", ["stress\nMPa", "dose\nMPa s/day", "risk in\n24 months", "95 %\ninterval", "grade\n0-3"])
     for row in rows:
         table.add_row(row["name"], row["stress"], row["dose"], row["risk"], row["interval"], row["grade"].split()[0])
     return table

@@ -59,3 +59,4 @@ def test_a_removed_meniscus_has_no_surface(scene: Scene) -> None:
 def test_the_headline_leaves_out_what_is_empty(make_scene: Callable[..., Scene]) -> None:
     assert headline(make_scene(side="left", interventions=("toe_in", "weight_loss"))) == "Left knee  ·  woman, 62 kg, 1.70 m  ·  stair descent  ·  with toe in, weight loss"
     assert headline(make_scene(subject="", activity="")) == "Right knee"
+    assert headline(make_scene(subject="man, 80 kg, right knee", activity="")) == "Man, 80 kg, right knee"

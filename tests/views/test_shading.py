@@ -64,6 +64,12 @@ def test_smoothing_keeps_the_peak_and_stays_within_the_triangles(scene: Scene, n
     assert points.min() >= 0.0
 
 
+def test_the_correction_gives_back_what_averaging_takes_from_a_sharp_peak(scene: Scene) -> None:
+    mesh = scene.anatomy.tibia_lateral.mesh
+    value = np.exp(-0.5 * ((triangle_centres(mesh) - [0.0, -20.0, 22.0]) ** 2).sum(axis=1) / 1.5**2)  # 1.5 mm wide on triangles of 1 mm
+    assert point_mean(mesh, value).max() < 0.96 * value.max() < 0.98 * value.max() < point_pressure(mesh, value).max()
+
+
 def test_missing_pressure_counts_as_none(scene: Scene) -> None:
     mesh = scene.anatomy.patella.mesh
     value = np.full(len(mesh.triangles), np.nan)

@@ -67,6 +67,7 @@ def test_every_panel_is_drawn_and_says_what_it_shows(renderer: str, scene: Scene
     for key, (_, placement) in _panels(scene).items():
         left, bottom, width, height = (int(value) for value in placement.box)
         window = image[SIZE[1] - bottom - height:SIZE[1] - bottom, left:left + width]
+        assert (image[:8] == 255).all() and (image[:, -4:] == 255).all()  # white paper around the panels
         assert 0.05 < (window.min(axis=2) < 245).mean() < 0.9, key  # neither blank nor full
     frames = {record.key: record.frame for record in made.panels}
     assert frames == {"knee": 3, "femur": 3, "tibia": 3, "trochlea": 7, "patella": 7}
