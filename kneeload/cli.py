@@ -17,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from kneeload.errors import InputError, KneeloadError
 
 BAD_INPUT, FAILED = 2, 1
+_problems: list[KneeloadError] = []  # of the jobs of this process; raising them inside a job would make Hydra print its own words
 
 
 class ClaimRunFolder(Callback):
@@ -58,7 +59,8 @@ def _application(cfg: DictConfig) -> None:
         notes = write_run(result, folder, pictures=cfg.view.pictures, vtk=cfg.view.vtk, report=cfg.view.report)
     except KneeloadError as error:
         write_failure(folder, str(error))
-        raise
+        _problems.append(error)
+        return
     if not cfg.runtime.quiet:
         from kneeload.views.terminal import print_summary
 
@@ -101,13 +103,12 @@ def main() -> None:
     _warn_of_shadowed_files(sys.argv[1:])
     try:
         _application()
-    except InputError as error:
-        raise SystemExit(_complain(error)) from None
-    except KneeloadError as error:
-        print(f"kneeload: {error}", file=sys.stderr)
-        raise SystemExit(FAILED) from None
     except (HydraException, OmegaConfBaseException) as error:
         raise SystemExit(_complain(_one_sentence(error))) from None
+    for problem in _problems:
+        _complain(problem)
+    if _problems:
+        raise SystemExit(max(BAD_INPUT if isinstance(problem, InputError) else FAILED for problem in _problems))
 
 
 if __name__ == "__main__":

@@ -45,6 +45,10 @@ def solve_cycle(anatomy: KneeAnatomy, motion_flexion: ArrayLike, loads: JointLoa
     if not np.all((flexion > -0.6) & (flexion < 2.8)):
         raise InputError("knee flexion", where="motion_flexion", got=float(np.nan_to_num(flexion)[np.argmax(~((flexion > -0.6) & (flexion < 2.8)))]),
                          allowed="between -0.6 and 2.8 rad", why="a knee does not bend further")
+    for name in ("wrench_force", "wrench_moment", "quadriceps_pull"):
+        if not np.all(np.isfinite(getattr(loads, name))):
+            raise InputError("joint loads", where=f"loads.{name}", got="a value that is not finite", allowed="finite forces and moments",
+                             why="contact has to balance them")
     knee = prepare(anatomy, model)
     lead = 1 + int(np.ceil(abs(flexion[0]) / LEAD_STEP))
     ramp = np.concatenate([np.arange(1, lead + 1) / (lead + 1.0), np.ones(len(flexion))])

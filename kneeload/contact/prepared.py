@@ -13,7 +13,12 @@ from kneeload.contact.solver import BodyFrames, BodyLoads, Lines, poses, solve_b
 from kneeload.contact.springs import Casting, SpringSet, build_springs, level_tuple
 from kneeload.forces.extensor import patella_pose
 from kneeload.forces.ligaments import (
-    PATELLA_REFERENCE_MM, TROCHLEA_AXIS_MM, Ligaments, patellofemoral_ligaments, quadriceps_attachments, tibiofemoral_ligaments,
+    PATELLA_REFERENCE_MM,
+    TROCHLEA_AXIS_MM,
+    Ligaments,
+    patellofemoral_ligaments,
+    quadriceps_attachments,
+    tibiofemoral_ligaments,
 )
 from kneeload.kernels.contact import LENGTH
 from kneeload.subject.anatomy import KneeAnatomy, Meniscus

@@ -101,10 +101,8 @@ def contact_stress(
     check_range("level-set spacing", level_set_spacing_mm, 0.1, 5.0, "mm", where="level_set_spacing_mm", why="coarser grids lose the shape of a condyle")
     matrix = _pose(pose)
     springs = _springs(casting, float(layer_factor))
-    if isinstance(target, ArticularSurface):
-        level, material = _level(level_set_of(target, float(level_set_spacing_mm))), target.material
-    else:
-        level, material = _level(target), target_material
+    level = _level(level_set_of(target, float(level_set_spacing_mm)) if isinstance(target, ArticularSurface) else target)
+    material: LayerMaterial | None = target.material if isinstance(target, ArticularSurface) else target_material
     compliance = 0.0 if material is None else 1.0 / (material.confined_modulus_mpa * layer_factor)
     total = len(springs.area)
     pressure, depth, sums, status = np.zeros(total, np.float32), np.zeros(total), np.zeros(8), 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from kneeload.case import Case
-from kneeload.errors import InputError, check_range
+from kneeload.errors import check_range
 
 
 def weight_loss(case: Case, *, mass_kg: float = 10.0) -> Case:

@@ -73,13 +73,18 @@ def _slab(c, k, nz, v0, v1, v2, e0, e1, e2, w0, w1, w2, d0, d1, d2):
 
 
 @kernel_inline
+def _clamped(value, low, high):
+    """Value within its limits; low when it is not a number."""
+    value = value if value > low else low
+    return value if value < high else high
+
+
+@kernel_inline
 def _cell(level, x, y, z):
     """Lower corner of the 27 taps (uint64) and the offsets from the centre node, in node distances. Clamped to the grid."""
     _, _, _, nx, ny, nz, ox, oy, oz, ih = level
     gx, gy, gz = (x - ox) * ih, (y - oy) * ih, (z - oz) * ih
-    gx = min(max(gx, 0.5), nx - 1.5001)
-    gy = min(max(gy, 0.5), ny - 1.5001)
-    gz = min(max(gz, 0.5), nz - 1.5001)
+    gx, gy, gz = _clamped(gx, 0.5, nx - 1.5001), _clamped(gy, 0.5, ny - 1.5001), _clamped(gz, 0.5, nz - 1.5001)
     ix, iy, iz = np.int32(gx - 0.5), np.int32(gy - 0.5), np.int32(gz - 0.5)
     k = np.uint64(np.uint32((ix * np.int32(ny) + iy) * np.int32(nz) + iz))
     return k, gx - np.float64(ix) - 1.0, gy - np.float64(iy) - 1.0, gz - np.float64(iz) - 1.0
@@ -225,10 +230,8 @@ def add_springs(table, first, last, rot, t, expansion, nonlinear, sums):
         n22 += x * c21 - y * c20
     new = (en, f0, f1, f2, b00, b01, b02, b10, b11, b12, b20, b21, b22, k00, k01, k02, k11, k12, k22,
            m00, m01, m02, m10, m11, m12, m20, m21, m22, n00, n01, n02, n11, n12, n22)
-    j = 0
-    for value in new:
+    for j, value in enumerate(new):
         sums[j] += value
-        j += 1
 
 
 @kernel
@@ -240,10 +243,8 @@ def _add_point(sums, x, y, z, energy, gx, gy, gz, dxx, dxy, dxz, dyy, dyz, dzz):
     new = (energy, gx, gy, gz, x * gx, x * gy, x * gz, y * gx, y * gy, y * gz, z * gx, z * gy, z * gz, dxx, dxy, dxz, dyy, dyz, dzz,
            c00, c01, c02, c10, c11, c12, c20, c21, c22,
            y * c02 - z * c01, z * c00 - x * c02, x * c01 - y * c00, z * c10 - x * c12, x * c11 - y * c10, x * c21 - y * c20)
-    j = 0
-    for value in new:
+    for j, value in enumerate(new):
         sums[j] += value
-        j += 1
 
 
 @kernel
@@ -283,10 +284,8 @@ def add_wedge(table, first, last, rot, t, expansion, nonlinear, wedge):
         n0 += v * gz - w * gy
         n1 += w * gx - u * gz
         n2 += u * gy - v * gx
-    j = 0
-    for value in (sg, sd, d0, d1, d2, m0, m1, m2, n0, n1, n2):
+    for j, value in enumerate((sg, sd, d0, d1, d2, m0, m1, m2, n0, n1, n2)):
         wedge[j] += value
-        j += 1
 
 
 @kernel
@@ -483,10 +482,8 @@ def place(q, level, springs, femoral_compliance, margin, rot, held, near, ranges
                     else:
                         table[9, count], table[10, count], table[11, count] = xc, yc, zc
                         e = (fc, gx, gy, gz, hxx, hxy, hxz, hyy, hyz, hzz)
-                    j = 12
-                    for value in e:
-                        table[j, count] = value
-                        j += 1
+                    for j, value in enumerate(e):
+                        table[12 + j, count] = value
                     number[count] = i
                     count += 1
             b += 1
@@ -518,9 +515,7 @@ def _inside(level, x, y, z):
 def femoral_thickness(level, x, y, z):
     """Cartilage thickness (mm) of the target at a point, trilinear between the nodes."""
     _, thickness, _, nx, ny, nz, ox, oy, oz, ih = level
-    gx = min(max((x - ox) * ih, 0.0), nx - 1.0001)
-    gy = min(max((y - oy) * ih, 0.0), ny - 1.0001)
-    gz = min(max((z - oz) * ih, 0.0), nz - 1.0001)
+    gx, gy, gz = _clamped((x - ox) * ih, 0.0, nx - 1.0001), _clamped((y - oy) * ih, 0.0, ny - 1.0001), _clamped((z - oz) * ih, 0.0, nz - 1.0001)
     ix, iy, iz = int(gx), int(gy), int(gz)
     u, v, w = gx - ix, gy - iy, gz - iz
     k = (ix * ny + iy) * nz + iz
@@ -586,6 +581,13 @@ def _scaled(grad, hess, free, force, tangent):
 
 
 @kernel
+def _copy(source, target):
+    """Copy a vector (assignment of slices compiles slowly)."""
+    for i in range(source.size):
+        target[i] = source[i]
+
+
+@kernel
 def settle(q, free, level, springs, femoral_compliance, lines, anchor, weak, rest, guide, pull, pull_point, moment, nonlinear, options, held, near, ranges, tension):
     """Find the pose of least energy from q (n,), in place: Newton with the exact tangent, shifted where it is not positive definite.
 
@@ -599,7 +601,7 @@ def settle(q, free, level, springs, femoral_compliance, lines, anchor, weak, res
     work = (rot, sums, wedge)
     grad, force, step, trial, base, grad2 = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n)
     hess, tangent, factor, hess2 = np.zeros((n, n)), np.zeros((n, n)), np.zeros((n, n)), np.zeros((n, n))
-    base[:] = q
+    _copy(q, base)
     place(q, level, springs, femoral_compliance, margin, rot, held, near, ranges)
     energy = potential(q, near, ranges, lines, anchor, weak, rest, guide, pull, pull_point, moment, nonlinear, work, grad, hess, tension)
     evaluations, shift, norm, rounds = 1, 0.0, 0.0, 0
@@ -610,10 +612,13 @@ def settle(q, free, level, springs, femoral_compliance, lines, anchor, weak, res
             if fresh:
                 return norm, iteration, evaluations
             rounds += 1
+            if rounds == 1:  # read layers and facing again, here: the answer must not depend on where the search began
+                for i in range(held.size):
+                    held[i] = UNSEEN
             if rounds > 3:  # two expansions may send the body to and fro where the level set's second derivative jumps: meet in the middle
                 for i in range(n):
                     q[i] = 0.5 * (q[i] + base[i])
-            base[:] = q
+            _copy(q, base)
             place(q, level, springs, femoral_compliance, margin, rot, held, near, ranges)
             energy = potential(q, near, ranges, lines, anchor, weak, rest, guide, pull, pull_point, moment, nonlinear, work, grad, hess, tension)
             evaluations += 1
@@ -636,7 +641,7 @@ def settle(q, free, level, springs, femoral_compliance, lines, anchor, weak, res
                 trial[i] = q[i] + scale * step[i] * (1.0 / LENGTH if i < 3 else 1.0)
             if _moved(trial, base, reach) > 2.0 * margin:
                 place(trial, level, springs, femoral_compliance, margin + _moved(trial, q, reach), rot, held, near, ranges)
-                base[:] = trial
+                _copy(trial, base)
                 energy = potential(q, near, ranges, lines, anchor, weak, rest, guide, pull, pull_point, moment, nonlinear, work, grad2, hess2, tension)
                 evaluations += 1
             new = potential(trial, near, ranges, lines, anchor, weak, rest, guide, pull, pull_point, moment, nonlinear, work, grad2, hess2, tension)
@@ -652,9 +657,10 @@ def settle(q, free, level, springs, femoral_compliance, lines, anchor, weak, res
             energy = potential(q, near, ranges, lines, anchor, weak, rest, guide, pull, pull_point, moment, nonlinear, work, grad, hess, tension)
             continue
         energy = new
-        q[:] = trial
-        grad[:] = grad2
-        hess[:] = hess2
+        _copy(trial, q)
+        _copy(grad2, grad)
+        for i in range(n):
+            _copy(hess2[i], hess[i])
         shift = 0.0 if shift < 2.0 else 0.1 * shift
     return _scaled(grad, hess, free, force, tangent), steps, evaluations
 
@@ -670,8 +676,18 @@ def _moved(q, base, reach):
     return turn * reach + shift + wedge
 
 
+@kernel_inline
+def _touching_share(f, fx, fy, fz, springs, i, rot):
+    """Share of a triangle's area that touches, no unit: the rim of the contact cuts it where the depth, linear across it, is zero."""
+    u, v, w = springs[4][i], springs[5][i], springs[6][i]
+    nx, ny, nz = rot[0, 0] * u + rot[0, 1] * v + rot[0, 2] * w, rot[1, 0] * u + rot[1, 1] * v + rot[1, 2] * w, rot[2, 0] * u + rot[2, 1] * v + rot[2, 2] * w
+    dot = fx * nx + fy * ny + fz * nz
+    slope = math.sqrt(max(fx * fx + fy * fy + fz * fz - dot * dot, 0.0))
+    return min(max(0.5 - f / (1.2 * math.sqrt(springs[3][i]) * slope + 1e-9), 0.0), 1.0)  # 1.2: width of a triangle of area 1, mean over directions
+
+
 @kernel
-def report(q, level, near, ranges, home, nonlinear, rot, pressure, triangle, force, scalars):
+def report(q, level, springs, near, ranges, home, nonlinear, rot, pressure, triangle, force, scalars):
     """Write pressures of the placed springs and sum per group; home (N,): place of each spring in pressure and triangle (N,).
 
     force (g, 3): N on the body, femur frame. scalars (g, 5): area mm2, normal force N and normal force times x, y, z of the spring (body frame).
@@ -689,20 +705,19 @@ def report(q, level, near, ranges, home, nonlinear, rot, pressure, triangle, for
             y = rot[1, 0] * x0 + rot[1, 1] * x1 + rot[1, 2] * x2 + q[4]
             z = rot[2, 0] * x0 + rot[2, 1] * x1 + rot[2, 2] * x2 + q[5]
             f, fx, fy, fz, _, _, _, _, _, _ = _expansion(table, i, x, y, z)
+            scalars[g, 0] += table[3, i] * _touching_share(f, fx, fy, fz, springs, number[i], rot)
             if f >= 0.0:
                 continue
             _, p, _ = _law(-f, table[4, i], table[5, i], nonlinear)
             w = p * table[3, i]
             k = home[number[i]]
             pressure[k] = p
-            a = min(max(int((x - ox) * ih + 0.5), 0), nx - 1)
-            b = min(max(int((y - oy) * ih + 0.5), 0), ny - 1)
-            c = min(max(int((z - oz) * ih + 0.5), 0), nz - 1)
+            a, b, c = (int(_clamped((x - ox) * ih + 0.5, 0.0, nx - 0.5)), int(_clamped((y - oy) * ih + 0.5, 0.0, ny - 0.5)),
+                       int(_clamped((z - oz) * ih + 0.5, 0.0, nz - 0.5)))
             triangle[k] = nearest[(a * ny + b) * nz + c]
             force[g, 0] += w * fx
             force[g, 1] += w * fy
             force[g, 2] += w * fz
-            scalars[g, 0] += table[3, i]
             scalars[g, 1] += w
             scalars[g, 2] += w * x0
             scalars[g, 3] += w * x1
@@ -732,23 +747,28 @@ def solve_frames(start, free, level, springs, home, femoral_compliance, lines, a
     groups = springs[12].size - 1
     near = (np.empty((22, count)), np.empty(count, np.int64))
     ranges, rot, held = np.zeros(groups + 1, np.int64), np.zeros((5, 3)), np.empty(count)
-    q, local, frame_pull, frame_moment = np.empty(n), options.copy(), np.empty(3), np.empty(2)
+    q, local, frame_pull, frame_moment = np.empty(n), np.empty(4), np.empty(3), np.empty(2)
+    _copy(options, local)
     for k in range(frames):
+        _copy(start[k], poses[k])
+        status[k] = 2
         steps, evaluations, best, norm, astray, lost, attempt = 0, 0, np.inf, np.inf, True, True, 0
         for attempt in range(4):
             stages = 1
             if attempt == 0 and k > 1:
-                q[:] = 2.0 * poses[k - 1] - poses[k - 2]
+                for i in range(n):
+                    q[i] = 2.0 * poses[k - 1, i] - poses[k - 2, i]
             elif attempt < 2 and k > 0:
-                q[:] = poses[k - 1]
+                _copy(poses[k - 1], q)
             if attempt >= 2 or k == 0 or _astray(q, rest[k]):
-                q[:] = start[k]
+                _copy(start[k], q)
             if attempt == 3:
                 stages = 5
             if not free[0]:
                 q[0] = -flexion[k]
             norm = np.inf
-            held[:] = UNSEEN
+            for i in range(held.size):
+                held[i] = UNSEEN
             for stage in range(stages):
                 part = 1.0 if stages == 1 else 0.02 * 50.0 ** (stage / (stages - 1.0))
                 for i in range(3):
@@ -761,19 +781,20 @@ def solve_frames(start, free, level, springs, home, femoral_compliance, lines, a
                 steps += used
                 evaluations += tried
             lost = _astray(q, rest[k])
-            if not lost and astray or norm < best and lost == astray:
+            if (not lost and astray) or (norm < best and lost == astray):
                 best, astray = norm, lost
-                poses[k] = q
+                _copy(q, poses[k])
                 status[k] = 0 if norm <= GOOD * load[k] else (1 if used >= int(options[3]) else 2)
             if best <= GOOD * load[k] and not astray:
                 break
         if attempt > 0 and (norm != best or lost != astray):
-            q[:] = poses[k]
-            held[:] = UNSEEN
+            _copy(poses[k], q)
+            for i in range(held.size):
+                held[i] = UNSEEN
             place(q, level, springs, femoral_compliance, options[0], rot, held, near, ranges)
         residual[k] = best / load[k]
         iterations[k, 0], iterations[k, 1] = steps, evaluations
-        report(q, level, near, ranges, home, nonlinear, rot, pressure[k], triangle[k], force[k], scalars[k])
+        report(q, level, springs, near, ranges, home, nonlinear, rot, pressure[k], triangle[k], force[k], scalars[k])
         area = 0.0
         for g in range(groups):
             area += scalars[k, g, 0]
@@ -794,6 +815,7 @@ def stress_in_pose(q, level, springs, home, femoral_compliance, nonlinear, press
     for i in range(place(q, level, springs, femoral_compliance, 0.1, rot, held, near, ranges)):
         x, y, z = table[9, i] - q[3], table[10, i] - q[4], table[11, i] - q[5]
         f, fx, fy, fz = table[12, i], table[13, i], table[14, i], table[15, i]
+        sums[6] += table[3, i] * _touching_share(f, fx, fy, fz, springs, number[i], rot)
         if f >= 0.0:
             continue
         _, p, _ = _law(-f, table[4, i], table[5, i], nonlinear)
@@ -807,7 +829,6 @@ def stress_in_pose(q, level, springs, home, femoral_compliance, nonlinear, press
         sums[3] += w * (y * fz - z * fy)
         sums[4] += w * (z * fx - x * fz)
         sums[5] += w * (x * fy - y * fx)
-        sums[6] += table[3, i]
         sums[7] += w
     return strain
 
@@ -826,7 +847,8 @@ def area_percentile(pressure, area, first, last, share):
     bins = np.zeros(256)
     low, high, above = 0.0, top * (1.0 + 1e-6), 0.0
     for _ in range(3):
-        bins[:] = 0.0
+        for i in range(bins.size):
+            bins[i] = 0.0
         width = (high - low) / bins.size
         for i in range(first.size):
             for j in range(first[i], last[i]):

@@ -14,6 +14,7 @@ from kneeload.subject.person import Sex
 from kneeload.subject.plateau import PlateauShape, Tilt
 from kneeload.subject.size import axis_factors
 from kneeload.subject.source_knee import source_arrays, unpack_level_set
+from kneeload.subject.stored_meshes import stored_mesh
 from kneeload.subject.surface import TriangleMesh
 
 TRIANGLE_MM = {"tibia": 1.4, "patella": 1.2}
@@ -24,11 +25,15 @@ _SPINE_MM = 8.0  # half width of the zone between the plateaus in which one slop
 @lru_cache(maxsize=4)
 def mean_bone(name: str, sex: Sex) -> tuple[TriangleMesh, NDArray[np.float64]]:
     """Mesh of "tibia" or "patella" of the mean man or woman, and unit normals (n, 3) at its points."""
-    level_set = unpack_level_set(source_arrays(), name)
-    mesh = extract(level_set, spacing_mm=TRIANGLE_MM[name])
+    level_set, mesh = unpack_level_set(source_arrays(), name), stored_mesh(name)
     factors = axis_factors(sex)
     normal = evaluate(level_set, mesh.points)[1] / factors
     return TriangleMesh(points=mesh.points * factors, triangles=mesh.triangles), normal / np.linalg.norm(normal, axis=1, keepdims=True)
+
+
+def extracted_bone(name: str) -> TriangleMesh:
+    """Mesh of "tibia" or "patella" of the source knee, measured from the coefficients (`stored_meshes` keeps it)."""
+    return extract(unpack_level_set(source_arrays(), name), spacing_mm=TRIANGLE_MM[name])
 
 
 @lru_cache(maxsize=4)

@@ -17,6 +17,7 @@ from kneeload.subject.person import Sex
 from kneeload.subject.proximity import nearest_on_mesh
 from kneeload.subject.regions import femur_regions
 from kneeload.subject.source_knee import source_arrays, unpack_level_set
+from kneeload.subject.stored_meshes import stored_mesh, stored_nearest
 from kneeload.subject.surface import TriangleMesh
 
 TRIANGLE_MM = 1.7  # grid of the mesh: about 20,000 triangles
@@ -46,19 +47,26 @@ class FemurShape:
 @lru_cache(maxsize=2)
 def mean_femur(sex: Sex) -> FemurShape:
     """Femur of the mean man or woman with cartilage of published mean thickness."""
-    level_set = unpack_level_set(source_arrays(), f"femur_{sex}")
-    mesh = extract(level_set, spacing_mm=TRIANGLE_MM)
+    level_set, mesh = unpack_level_set(source_arrays(), f"femur_{sex}"), stored_mesh(f"femur_{sex}")
     raw = sample_nodes(level_set, level_set.thickness_mm, mesh.centroids)
     region = femur_regions(mesh, raw > _BARE_MM)
     factor = _plate_factors(mesh, raw, region)
     nodes = node_positions(level_set)
     scaled = level_set.thickness_mm * _blend(factor, nodes[..., 2]).astype(np.float32)
     scaled[scaled < _BARE_MM] = 0.0
-    level_set = replace(level_set, thickness_mm=scaled, nearest_triangle=_nearest(mesh, level_set, nodes))
+    level_set = replace(level_set, thickness_mm=scaled, nearest_triangle=stored_nearest(f"femur_{sex}"))
     centre = mesh.centroids
     thickness = np.where(region >= 0, raw * _blend(factor, centre[:, 2]), 0.0)
     at_points = sample_nodes(level_set, scaled, mesh.points)
     return _frozen(FemurShape(mesh=mesh, thickness_mm=thickness, region=region, level_set=level_set, point_thickness_mm=at_points))
+
+
+def extracted_femur(sex: Sex) -> tuple[TriangleMesh, NDArray[np.int32]]:
+    """Mesh of the mean femur and its nearest triangle at every node, both measured from the coefficients (`stored_meshes` keeps them)."""
+    level_set = unpack_level_set(source_arrays(), f"femur_{sex}")
+    found = extract(level_set, spacing_mm=TRIANGLE_MM)
+    mesh = TriangleMesh(points=found.points.astype(np.float32).astype(np.float64), triangles=found.triangles)
+    return mesh, _nearest(mesh, level_set, node_positions(level_set))
 
 
 def sized_femur(shape: FemurShape, factor: float) -> FemurShape:

@@ -17,7 +17,7 @@ _BOXES = {  # left, bottom, width, height in pixels; room for words is kept insi
     "patella": (1245, 110, 540, 430),
 }
 _TITLE = 56  # pixels above the drawing in each box
-_WORDS = {"knee": (20, 30), "femur": (30, 24), "tibia": (30, 24), "trochlea": (40, 24), "patella": (40, 24)}  # pixels beside, above and below
+_WORDS = {"knee": (20, 30, 30), "femur": (30, 24, 26), "tibia": (30, 24, 26), "trochlea": (30, 24, 52), "patella": (30, 24, 52)}  # pixels beside, above, below
 _PIXELS_PER_POINT = 0.98  # width of a bold letter of DejaVu Sans at 100 dpi per point of its size, mean of English text with some margin
 
 
@@ -43,14 +43,16 @@ def place(panels: tuple[Panel, ...]) -> tuple[Placement, ...]:
     scales = {}
     for panel in panels:
         (x0, x1, y0, y1), (_, _, width, height) = extents[panel.key], boxes[panel.key]
-        side, above = _WORDS[panel.key]
-        scales[panel.key] = min((width - 2 * side) / max(x1 - x0, 1.0), (height - 2 * above) / max(y1 - y0, 1.0))
+        side, above, below = _WORDS[panel.key]
+        scales[panel.key] = min((width - 2 * side) / max(x1 - x0, 1.0), (height - above - below) / max(y1 - y0, 1.0))
     shared = min(scale for key, scale in scales.items() if key != "knee")
     placements = []
     for panel in panels:
         x0, x1, y0, y1 = extents[panel.key]
-        placements.append(Placement(box=boxes[panel.key], centre_mm=(0.5 * (x0 + x1), 0.5 * (y0 + y1)),
-                                    pixels_per_mm=scales[panel.key] if panel.key == "knee" else shared))
+        scale = scales[panel.key] if panel.key == "knee" else shared
+        _, above, below = _WORDS[panel.key]
+        centre = 0.5 * (x0 + x1), 0.5 * (y0 + y1) - 0.5 * (below - above) / scale
+        placements.append(Placement(box=boxes[panel.key], centre_mm=centre, pixels_per_mm=scale))
     return tuple(placements)
 
 

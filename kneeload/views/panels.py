@@ -13,11 +13,23 @@ from numpy.typing import NDArray
 
 from kneeload.subject.surface import Body, TriangleMesh
 from kneeload.views.palette import BONE_RGB, MENISCUS_RGB, pressure_rgb
-from kneeload.views.scene import Joint, Scene, body_pose, casting_surfaces, cycle_percent, inverse_pose, peak_frame, placed, shown
+from kneeload.views.scene import (
+    Joint,
+    Scene,
+    body_pose,
+    casting_surfaces,
+    cycle_percent,
+    inverse_pose,
+    joint_force,
+    peak_frame,
+    placed,
+    shown,
+)
 from kneeload.views.shading import femur_pressure, point_mean, point_normals, point_pressure, surface_points
 
 _LIGHT = np.array([-0.35, 0.55, 0.76])  # in the frame of the view (right, up, to the viewer): over the viewer's left shoulder
 _SHADED_BELOW = 0.04  # share of the scale below which a point still shows light and shadow
+_STATIC = 1e-3  # a force that changes less than this share of itself over the cycle is that of a held pose
 _FULL_CARTILAGE_MM = 0.8  # layer thickness from which a point of the femur has the full colour of cartilage
 _FADE_MM = (4.0, 13.0)  # above the highest cartilage of the femur: where its shaft fades out in close views
 _WORDS = {0: ("Anterior", "Posterior"), 1: ("Proximal", "Distal"), 2: ("Lateral", "Medial")}
@@ -187,6 +199,9 @@ def _edges(axes: NDArray[np.float64], scene: Scene) -> dict[str, str]:
 
 def _subtitle(scene: Scene, joint: Joint, frame: int) -> str:
     peak = f": peak {scene.contact.patellofemoral.peak_pressure[frame]:.1f} MPa" if joint == "patellofemoral" else ""
+    force = joint_force(scene, joint)
+    if np.ptp(force) <= _STATIC * np.abs(force).max(initial=0.0):
+        return f"{joint} force in this pose{peak}"
     return f"at peak {joint} force ({cycle_percent(scene, frame):.0f} % of the cycle){peak}"
 
 

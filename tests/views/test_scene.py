@@ -46,6 +46,13 @@ def test_peaks_pass_over_frames_without_a_number(scene: Scene) -> None:
     assert [cycle_percent(scene, frame) for frame in (0, 5, 10)] == [0.0, 50.0, 100.0]
 
 
+def test_a_held_pose_has_no_percent_of_a_cycle(scene: Scene) -> None:
+    still = {name: replace(part, force=np.full(11, 300.0)) for name, part in (("medial", scene.contact.medial), ("lateral", scene.contact.lateral))}
+    held = replace(scene, contact=replace(scene.contact, **still))
+    assert [panel.subtitle for panel in build_panels(held, view_pressures(held), 10.0)][2:4] == [
+        "tibiofemoral force in this pose", "at peak patellofemoral force (70 % of the cycle): peak 4.1 MPa"]
+
+
 def test_mirroring_twice_gives_the_same_surface(scene: Scene) -> None:
     mesh = scene.anatomy.tibia_medial.mesh
     points, triangles = shown(*shown(mesh.points, mesh.triangles, "left"), "left")

@@ -1,0 +1,45 @@
+"""Measure the chain on this machine and print a Markdown table: `python benchmarks/report.py [--repeats 7] [--no-cold]`."""
+
+from __future__ import annotations
+
+import argparse
+
+from bench_chain import Measured, cold_start, machine, measure, size_of, warm_chain
+
+FEWEST_REPEATS = 5
+
+
+def table(rows: list[Measured], size: dict[str, float], about: dict[str, str], repeats: int, cold: dict[str, float] | None) -> str:
+    """Return the report as Markdown."""
+    lines = [
+        f"{about['processor']}, {about['cores']} cores, Python {about['python']}, numba {about['numba']}, numpy {about['numpy']}; one thread in the kernels.",
+        f"Median, fastest and slowest of {repeats} repeats after warm-up; compilation is not in them.", "",
+        "| step | median ms | fastest to slowest ms |", "|---|---:|---:|",
+        *(f"| {row.name} | {row.median_ms:.1f} | {row.range_ms[0]:.1f} to {row.range_ms[1]:.1f} |" for row in rows), "",
+        f"Contact of walking: {size['springs']:.0f} springs ({size['casting_triangles']:.0f} casting triangles, those under a meniscus carry nothing themselves)",
+        f"on a femur of {size['femoral_triangles']:.0f} triangles; Newton steps per frame {size['steps_tibia']:.1f} for the tibia and "
+        f"{size['steps_patella']:.1f} for the patella,",
+        f"at most {size['most_steps']:.0f}; largest unbalanced force over the load {size['largest_residual']:.1e}.",
+    ]
+    if cold is not None:
+        lines += ["", "| from a fresh process, `simulate(Case())` | s |", "|---|---:|",
+                  f"| first run, empty kernel cache | {cold['first_s']:.1f} |", f"| of it compilation (`timing.compile_s`) | {cold['compile_s']:.1f} |",
+                  f"| of it the rest (`timing.solve_ms`) | {cold['solve_s']:.1f} |", f"| second run, kernels from the cache | {cold['second_s']:.1f} |"]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repeats", type=int, default=7, help=f"repeats of each step, at least {FEWEST_REPEATS}")
+    parser.add_argument("--no-cold", action="store_true", help="leave out the run with an empty kernel cache")
+    chosen = parser.parse_args()
+    if chosen.repeats < FEWEST_REPEATS:
+        parser.error(f"--repeats is {chosen.repeats}, but must be at least {FEWEST_REPEATS}: a median of fewer says little")
+    cold = None if chosen.no_cold else cold_start()
+    chain, _ = warm_chain()
+    print(table(measure(chain, chosen.repeats), size_of(chain), machine(), chosen.repeats, cold))
+
+
+if __name__ == "__main__":
+    main()
