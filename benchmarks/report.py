@@ -13,7 +13,8 @@ def table(rows: list[Measured], size: dict[str, float], about: dict[str, str], r
     """Return the report as Markdown."""
     lines = [
         f"{about['processor']}, {about['cores']} cores, Python {about['python']}, numba {about['numba']}, numpy {about['numpy']}; one thread in the kernels.",
-        f"Median, fastest and slowest of {repeats} repeats after warm-up; compilation is not in them.", "",
+        f"Median, fastest and slowest of {repeats} repeats after warm-up; compilation is not in them. Surfaces, bone maps and the reference person",
+        "are remembered from the warm-up, as they are when a sweep changes loads only.", "",
         "| step | median ms | fastest to slowest ms |", "|---|---:|---:|",
         *(f"| {row.name} | {row.median_ms:.1f} | {row.range_ms[0]:.1f} to {row.range_ms[1]:.1f} |" for row in rows), "",
         f"Contact of walking: {size['springs']:.0f} springs ({size['casting_triangles']:.0f} casting triangles, those under a meniscus carry nothing themselves)",

@@ -14,9 +14,8 @@ RADIUS_MM, LAYER_MM, DEPTH_MM = 30.0, 3.0, 0.6
 def sheet(height_mm, thickness_mm: float, *, upwards: bool, half_mm: float = 12.0, count: int = 60) -> ArticularSurface:
     """A square sheet y = height(x, z) of 2 count^2 triangles that faces +y or -y."""
     x, z = (axis.ravel() for axis in np.meshgrid(*[np.linspace(-half_mm, half_mm, count + 1)] * 2, indexing="ij"))
-    corner = (np.arange(count)[:, None] * (count + 1) + np.arange(count)).ravel()
-    a, b, c, d = corner, corner + 1, corner + count + 1, corner + count + 2
-    triangles = np.concatenate([np.column_stack([a, b, d]), np.column_stack([a, d, c])])
+    a = (np.arange(count)[:, None] * (count + 1) + np.arange(count)).ravel()  # first corner of each square
+    triangles = np.concatenate([np.column_stack([a, a + 1, a + count + 2]), np.column_stack([a, a + count + 2, a + count + 1])])
     mesh = TriangleMesh(points=np.column_stack([x, height_mm(x, z), z]), triangles=triangles if upwards else triangles[:, ::-1])
     return ArticularSurface(name="sheet", body="tibia", mesh=mesh, thickness_mm=np.full(len(triangles), thickness_mm), material=LAYER,
                             region=np.full(len(triangles), -1))

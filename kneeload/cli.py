@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,8 @@ def _complain(problem: object) -> int:
 @hydra.main(version_base="1.3", config_path="pkg://kneeload.conf", config_name="config")
 def _application(cfg: DictConfig) -> None:
     folder = Path(HydraConfig.get().runtime.output_dir)
+    if cfg.contact.name != "none":
+        _prepare(pictures=cfg.view.pictures)
     from kneeload.run_folder import write_failure, write_run
     from kneeload.settings import case_from_config
     from kneeload.simulate import simulate
@@ -65,6 +68,18 @@ def _application(cfg: DictConfig) -> None:
         from kneeload.views.terminal import print_summary
 
         print_summary(result.summary(), folder=folder, notes=notes)
+
+
+def _prepare(*, pictures: bool) -> None:
+    """Start what can go on beside the simulation: a second compiler on a first run, and the imports of the drawing libraries."""
+    from kneeload import warmup
+
+    if not warmup.start() and pictures:
+        threading.Thread(target=_import_views, daemon=True).start()
+
+
+def _import_views() -> None:
+    import kneeload.views.preload  # noqa: F401
 
 
 def _warn_of_shadowed_files(arguments: list[str]) -> None:

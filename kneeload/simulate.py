@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import lru_cache
 
+from kneeload import warmup
 from kneeload.bone.dose import BoneLoad, bone_load
 from kneeload.case import AnatomySource, Case
 from kneeload.contact.cycle import ContactCycle
@@ -57,6 +58,7 @@ def run_activity(case: Case, anatomy: KneeAnatomy, activity: Activity) -> Activi
     motion = motion_for(activity, case.subject, case.gait_changes)
     loads = joint_loads(motion, case.subject, centres_flexion=anatomy.contact_centres_flexion, centres_mm=anatomy.contact_centres_mm,
                         muscles=case.muscles, brace=case.brace, spacing_mm=case.subject.contact_spacing_mm, source_scale=anatomy.source_scale)
+    warmup.wait()
     contact = None if case.contact is None else solve_cycle(anatomy, motion.knee_flexion, loads, case.contact)
     return check_equilibrium(ActivityResult(motion=motion, loads=loads, contact=contact))
 

@@ -21,7 +21,7 @@ def example(name: str) -> Any:
 def test_one_knee_prints_its_compartments(capsys: pytest.CaptureFixture[str]) -> None:
     rows = example("01_one_knee")
     assert 1.0 < rows["lateral"]["peak_force_bw"] + rows["medial"]["peak_force_bw"] < 4.0
-    assert rows["medial"]["peak_force_bw"] > rows["lateral"]["peak_force_bw"]  # a varus tibia in walking
+    assert rows["medial"]["peak_force_bw"] > 1.7 * rows["lateral"]["peak_force_bw"]  # 2.9 with this varus tibia, 1.3 with a valgus one
     assert all(0.5 < row["peak_pressure_mpa"] < 15.0 and 50.0 < row["contact_area_mm2"] < 2000.0 for row in rows.values())
     printed = capsys.readouterr().out
     assert all(name in printed for name in rows) and "medial share of the impulse" in printed
@@ -44,7 +44,7 @@ def test_a_ball_on_a_layer_meets_the_closed_form(capsys: pytest.CaptureFixture[s
 
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.stem)
 def test_an_example_is_short(path: Path) -> None:
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 40
+    assert len(path.read_text(encoding="utf-8").splitlines()) < 40
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

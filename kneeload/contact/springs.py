@@ -86,10 +86,15 @@ def level_tuple(level_set: LevelSet) -> tuple:
     """Return the tuple `level` of `kneeload.kernels.contact`."""
     nx, ny, nz = level_set.coefficients.shape
     ox, oy, oz = (float(v) for v in level_set.origin_mm)
-    return (
-        np.ascontiguousarray(level_set.coefficients, dtype=np.float64).reshape(-1), np.ascontiguousarray(level_set.thickness_mm, dtype=np.float32).reshape(-1),
-        np.ascontiguousarray(level_set.nearest_triangle, dtype=np.int32).reshape(-1), nx, ny, nz, ox, oy, oz, 1.0 / level_set.spacing_mm,
-    )
+    return (_flat(level_set.coefficients, np.float64), _flat(level_set.thickness_mm, np.float32), _flat(level_set.nearest_triangle, np.int32),
+            nx, ny, nz, ox, oy, oz, 1.0 / level_set.spacing_mm)
+
+
+def _flat(values: NDArray, dtype: type) -> NDArray:
+    """Read-only one-dimensional view or copy: always the same type for the kernels, which are compiled once."""
+    flat = np.ascontiguousarray(values, dtype=dtype).reshape(-1).view()
+    flat.setflags(write=False)
+    return flat
 
 
 def build_springs(castings: Sequence[Casting]) -> SpringSet:

@@ -24,6 +24,7 @@ PATHOLOGICAL_EXTRUSION_MM = 3.0
 extrusion is 3 mm (Costa 2004, doi 10.2214/ajr.183.1.1830017). Extrusion counts from the reference shape, which has the outer edge of
 the source knee; healthy knees differ from it by 1 to 3 mm (Bloecker 2011, PMC3215228)."""
 THINNEST_MM = 0.3  # inner edge of the wedge (assumption, 0.2 to 0.5 mm)
+_ARRIVED_MM = 1e-7  # a shorter step of the search has arrived
 _REACH_MM = 14.0  # search for the femur above the plateau up to here
 
 
@@ -91,9 +92,14 @@ def vertical_gap(femur: LevelSet, xz: NDArray[np.float64], base_y: NDArray[np.fl
     """Height (n,) in mm of the femur above points (x, base_y, z), at most 14 mm; negative where the femur lies below them."""
     start = np.column_stack([xz[:, 0], base_y - 2.0, xz[:, 1]])
     climbed = np.zeros(len(xz))
+    moving = np.arange(len(xz))
     for _ in range(25):  # sphere tracing: a signed distance is a safe step
-        value, _ = evaluate(femur, start + climbed[:, None] * np.array([0.0, 1.0, 0.0]))
-        climbed = np.minimum(climbed + value, _REACH_MM + 2.0)
+        value, _ = evaluate(femur, start[moving] + climbed[moving, None] * np.array([0.0, 1.0, 0.0]))
+        before = climbed[moving]
+        climbed[moving] = np.minimum(before + value, _REACH_MM + 2.0)
+        moving = moving[np.abs(climbed[moving] - before) > _ARRIVED_MM]
+        if not len(moving):
+            break
     return climbed - 2.0
 
 

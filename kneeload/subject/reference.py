@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import MappingProxyType
 
@@ -89,9 +89,14 @@ def reference_anatomy(subject: Subject, materials: Materials | None = None) -> K
         subject: the person (the side does not matter: a left knee is stored as its mirror image, a right one).
         materials: elastic constants of the soft layers; None for the defaults.
     """
-    soft = materials or Materials()
+    return _knee(_shape_of(subject), materials or Materials())
+
+
+@lru_cache(maxsize=8)
+def _knee(subject: Subject, soft: Materials) -> KneeAnatomy:
+    """The knee of all people with this shape: those who differ in mass, side or habits share one."""
     size = height_factor(subject.sex, subject.height_m)
-    widening = 1.0 if subject.contact_spacing_mm is None else _widening(_shape_of(subject))
+    widening = 1.0 if subject.contact_spacing_mm is None else _widening(_unworn(subject))
     mean = mean_knee(subject.sex)
     whole = _femur(subject.sex, size, widening)
     femur = worn_femur(whole, subject.cartilage_thickness_scale.femur)
@@ -129,10 +134,18 @@ def _femur(sex: Sex, size: float, widening: float) -> FemurShape:
 
 
 def _shape_of(subject: Subject) -> Subject:
-    """The person with all that does not shape the bones at its default: the key under which the stretch is remembered."""
+    """The person with all that does not shape the joint at its default: the key under which a knee is remembered."""
     return Subject(sex=subject.sex, height_m=subject.height_m, mpta_deg=subject.mpta_deg, medial_slope_deg=subject.medial_slope_deg,
                    lateral_slope_deg=subject.lateral_slope_deg, contact_spacing_mm=subject.contact_spacing_mm,
-                   cartilage_thickness_scale=CartilageThicknessScale())
+                   cartilage_thickness_scale=subject.cartilage_thickness_scale, medial_meniscus=subject.medial_meniscus,
+                   lateral_meniscus=subject.lateral_meniscus, medial_extrusion_mm=subject.medial_extrusion_mm,
+                   lateral_extrusion_mm=subject.lateral_extrusion_mm)
+
+
+def _unworn(subject: Subject) -> Subject:
+    """The same shape with intact menisci and cartilage of reference thickness: the key under which the stretch is remembered."""
+    return replace(subject, cartilage_thickness_scale=CartilageThicknessScale(), medial_meniscus="intact", lateral_meniscus="intact",
+                   medial_extrusion_mm=None, lateral_extrusion_mm=None)
 
 
 @lru_cache(maxsize=16)
