@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import threading
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from kneeload import warmup
 from kneeload.errors import InputError, KneeloadError
 
 BAD_INPUT, FAILED = 2, 1
@@ -52,10 +55,13 @@ def _complain(problem: object) -> int:
 def _application(cfg: DictConfig) -> None:
     folder = Path(HydraConfig.get().runtime.output_dir)
     if cfg.contact.name != "none":
-        _prepare(pictures=cfg.view.pictures)
+        warmup.start()
     from kneeload.run_folder import write_failure, write_run
     from kneeload.settings import case_from_config
     from kneeload.simulate import simulate
+
+    if cfg.view.pictures:  # imported beside the simulation, whose kernels let go of Python's lock
+        threading.Thread(target=import_module, args=("kneeload.views.preload",), daemon=True).start()
 
     try:
         result = simulate(case_from_config(cfg))
@@ -68,18 +74,7 @@ def _application(cfg: DictConfig) -> None:
         from kneeload.views.terminal import print_summary
 
         print_summary(result.summary(), folder=folder, notes=notes)
-
-
-def _prepare(*, pictures: bool) -> None:
-    """Start what can go on beside the simulation: a second compiler on a first run, and the imports of the drawing libraries."""
-    from kneeload import warmup
-
-    if not warmup.start() and pictures:
-        threading.Thread(target=_import_views, daemon=True).start()
-
-
-def _import_views() -> None:
-    import kneeload.views.preload  # noqa: F401
+    gc.enable()
 
 
 def _warn_of_shadowed_files(arguments: list[str]) -> None:
@@ -114,6 +109,7 @@ def _one_sentence(error: BaseException) -> str:
 
 def main() -> None:
     """Run the console command; exit code 0 = done, 2 = bad input (one sentence on stderr), 1 = the simulation failed."""
+    gc.disable()  # a fifth of a single run went into collections during imports; on again after the first job
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors reach us instead of Hydra's own printing
     _warn_of_shadowed_files(sys.argv[1:])
     try:

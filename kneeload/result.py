@@ -215,9 +215,10 @@ def _lesion(result: KneeResult) -> dict[str, Any] | None:
 
 
 def _agreement(result: KneeResult) -> dict[str, Any] | None:
-    from kneeload.forces.agreement import compare_with_measured
+    from kneeload.forces.agreement import COLUMNS, compare_with_measured
 
-    return compare_with_measured(result.main.loads, result.main.motion) if result.main.motion.measured else None
+    measured = result.main.motion.measured or {}
+    return compare_with_measured(result.main.loads, result.main.motion) if set(COLUMNS.values()) <= set(measured) else None
 
 
 def version_of_kneeload() -> str:

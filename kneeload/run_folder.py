@@ -15,7 +15,7 @@ from kneeload.result import KneeResult, version_of_kneeload
 if TYPE_CHECKING:
     from kneeload.views.scene import Scene
 
-SUMMARY_KEYS = ("version", "status", "error", "subject", "activity", "interventions", "loads", "contact", "bone", "lesion", "pain", "change", "timing", "provenance")
+SUMMARY_KEYS = ("version", "status", "error", "subject", "activity", "interventions", "loads", "contact", "bone", "lesion", "pain", "change", "timing", "agreement", "provenance")
 
 
 def write_run(result: KneeResult, folder: Path, *, pictures: bool = True, vtk: bool = True, report: bool = True) -> list[str]:
@@ -60,16 +60,22 @@ def scene_of(result: KneeResult, summary: dict[str, Any]) -> Scene:
 def _draw(result: KneeResult, summary: dict[str, Any], folder: Path) -> tuple[list[str], Path | None, Path]:
     from kneeload.views.curves import draw_curves, knee_curves
     from kneeload.views.stress import draw_stress
-    from kneeload.views.wording import person_line
 
     before = result.before
     forces = draw_curves(
-        folder / "forces.png", knee_curves(result.main.motion, result.main.loads, result.main.contact), title=f"{person_line(summary)}, {result.case.activity.name.replace('_', ' ')}",
+        folder / "forces.png", knee_curves(result.main.motion, result.main.loads, result.main.contact), title=_title(result, summary),
         body_weight_n=result.case.subject.body_weight_n, before=None if before is None else knee_curves(before.main.motion, before.main.loads, before.main.contact))
     if result.main.contact is None:
         return [], None, forces
     picture = draw_stress(folder / "stress.png", scene_of(result, summary))
     return ([picture.note] if picture.note else []), picture.path, forces
+
+
+def _title(result: KneeResult, summary: dict[str, Any]) -> str:
+    from kneeload.views.wording import person_line
+
+    changes = [f"with {name.replace('_', ' ')}" for name in result.case.interventions]
+    return ", ".join([person_line(summary), result.case.activity.name.replace("_", " "), *changes])
 
 
 def write_failure(folder: Path, sentence: str) -> None:

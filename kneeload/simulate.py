@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import lru_cache
 
@@ -17,7 +18,6 @@ from kneeload.motion.activities import motion_for
 from kneeload.motion.activity import Activity
 from kneeload.result import ActivityResult, KneeResult, Stopwatch, check_equilibrium
 from kneeload.subject.anatomy import KneeAnatomy
-from kneeload.subject.mesh_folder import mesh_anatomy
 from kneeload.subject.person import Subject
 from kneeload.subject.reference import reference_anatomy
 
@@ -37,10 +37,14 @@ def simulate(case: Case) -> KneeResult:
     watch = Stopwatch()
     before = None if case.baseline is None else simulate(case.baseline)
     anatomy = anatomy_of(case)
-    day = {activity.name: run_activity(case, anatomy, activity) for activity in (case.day() if case.contact else (case.activity,))}
-    bone = lesion = pains = None
-    if case.contact is not None:
-        bone, reference = day_load(case, anatomy, day), reference_load(reference_case(case))
+    if case.contact is None:
+        day = {case.activity.name: run_activity(case, anatomy, case.activity)}
+        bone = lesion = pains = None
+    else:
+        with ThreadPoolExecutor(max_workers=1) as beside:  # the kernels let go of Python's lock, so the reference person runs beside this one
+            reference_job = beside.submit(reference_load, reference_case(case))
+            day = run_day(case, anatomy)
+            bone, reference = day_load(case, anatomy, day), reference_job.result()
         lesion = lesion_risk(bone, reference, case.subject, case.lesion)
         pains = pain(bone, reference, case.subject, case.lesion)
     return KneeResult(case=case, anatomy=anatomy, day=day, bone=bone, lesion=lesion, pain=pains, before=before, timing=watch.read())
@@ -49,6 +53,8 @@ def simulate(case: Case) -> KneeResult:
 def anatomy_of(case: Case) -> KneeAnatomy:
     """Return the surfaces of this person: the parametric reference knee, or the meshes of a folder."""
     if case.anatomy.folder is not None:
+        from kneeload.subject.mesh_folder import mesh_anatomy  # only here: it needs more of scipy than the reference knee
+
         return mesh_anatomy(case.anatomy.folder, case.subject, case.materials)
     return reference_anatomy(case.subject, case.materials)
 
@@ -63,12 +69,17 @@ def run_activity(case: Case, anatomy: KneeAnatomy, activity: Activity) -> Activi
     return check_equilibrium(ActivityResult(motion=motion, loads=loads, contact=contact))
 
 
+def run_day(case: Case, anatomy: KneeAnatomy) -> dict[str, ActivityResult]:
+    """Return every activity of this case's day, its own activity first."""
+    return {activity.name: run_activity(case, anatomy, activity) for activity in case.day()}
+
+
 def day_load(case: Case, anatomy: KneeAnatomy, day: dict[str, ActivityResult]) -> BoneLoad:
     """Return the bone load of the day; where a brace is worn for part of it, the rest of the day is simulated without."""
     bare, worn = day, 1.0
     if case.brace is not None:
         worn = min(case.brace.hours_per_day / WAKING_HOURS, 1.0)
-        bare = {activity.name: run_activity(replace(case, brace=None), anatomy, activity) for activity in case.day()} if worn < 1.0 else day
+        bare = run_day(replace(case, brace=None), anatomy) if worn < 1.0 else day
     return bone_load(anatomy, _contacts(day), {name: item.motion for name, item in day.items()}, case.subject, case.activity.name, case.bone,
                      other_cycles=_contacts(bare), share=worn)
 
@@ -87,4 +98,4 @@ def reference_case(case: Case) -> Case:
 def reference_load(case: Case) -> BoneLoad:
     """Return the bone load of a reference person (remembered: many cases share it)."""
     anatomy = anatomy_of(case)
-    return day_load(case, anatomy, {activity.name: run_activity(case, anatomy, activity) for activity in case.day()})
+    return day_load(case, anatomy, run_day(case, anatomy))

@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
-import numpy as np
+from kneeload.kernels.cache import source_hash
 
+_waiting = threading.Lock()
 _helper: list[subprocess.Popen[bytes]] = []
 _LONGEST_WAIT_S = 120.0
 
@@ -28,16 +30,19 @@ def start() -> bool:
 
 def wait() -> None:
     """Wait for the second compiler, if one was started; without it, or if it fails, kernels are compiled where they are needed."""
-    while _helper:
-        helper = _helper.pop()
-        try:
-            helper.wait(_LONGEST_WAIT_S)
-        except subprocess.TimeoutExpired:
-            helper.kill()
+    with _waiting:  # a second thread that asks meanwhile waits as well
+        while _helper:
+            try:
+                _helper[0].wait(_LONGEST_WAIT_S)
+            except subprocess.TimeoutExpired:
+                _helper[0].kill()
+            _helper.pop()
 
 
 def compile_contact() -> None:
     """Compile every kernel of the contact room by solving a small body on a flat target."""
+    import numpy as np
+
     from kneeload.contact.compartments import compartment, surface_fields
     from kneeload.contact.prepared import no_lines
     from kneeload.contact.solver import BodyLoads, poses, solve_body
@@ -61,8 +66,6 @@ def compile_contact() -> None:
 
 
 def _marker() -> Path | None:
-    from kneeload.kernels.cache import source_hash
-
     folder = os.environ.get("NUMBA_CACHE_DIR")
     return Path(folder) / f"compiled-{source_hash()}-{sys.version_info.major}.{sys.version_info.minor}" if folder else None
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -49,6 +52,8 @@ def solve_cycle(anatomy: KneeAnatomy, motion_flexion: ArrayLike, loads: JointLoa
         if not np.all(np.isfinite(getattr(loads, name))):
             raise InputError("joint loads", where=f"loads.{name}", got="a value that is not finite", allowed="finite forces and moments",
                              why="contact has to balance them")
+    if len(flexion) > 1 and _is_static(flexion, loads):
+        return _held(solve_cycle(anatomy, flexion[:1], _first_frame(loads), model), len(flexion))
     knee = prepare(anatomy, model)
     lead = 1 + int(np.ceil(abs(flexion[0]) / LEAD_STEP))
     ramp = np.concatenate([np.arange(1, lead + 1) / (lead + 1.0), np.ones(len(flexion))])
@@ -59,6 +64,28 @@ def solve_cycle(anatomy: KneeAnatomy, motion_flexion: ArrayLike, loads: JointLoa
     tibia_pose = poses(tibia.q)
     patella = _patella(knee, model, bent, tibia_pose, loads.quadriceps_pull[index] * ramp[:, None], _quadriceps_point(knee, loads)[index])
     return _cycle(knee, tibia, tibia_pose, patella, loads, flexion, lead, _guide(bent, lines))
+
+
+def _is_static(flexion: Array, loads: JointLoads) -> bool:
+    """Whether all frames are the same: a held pose is solved once."""
+    values = (flexion, loads.wrench_force, loads.wrench_moment, loads.quadriceps_pull, loads.muscle_force, loads.patellar_tendon_force)
+    return all((value == value[:1]).all() for value in values)
+
+
+def _first_frame(loads: JointLoads) -> JointLoads:
+    first: dict[str, Any] = {item.name: getattr(loads, item.name)[:1] for item in fields(loads) if isinstance(getattr(loads, item.name), np.ndarray)}
+    return replace(loads, **first)
+
+
+def _held(part: Any, frames: int) -> Any:
+    """The same result in every frame: arrays (1, ...) become (frames, ...), inside nested parts as well."""
+    if isinstance(part, np.ndarray):
+        return _fixed(np.repeat(part, frames, axis=0))
+    if isinstance(part, tuple):
+        return tuple(item if isinstance(item, str) else _held(item, frames) for item in part)
+    if is_dataclass(part) and not isinstance(part, type):
+        return replace(part, **{item.name: _held(getattr(part, item.name), frames) for item in fields(part) if not isinstance(getattr(part, item.name), str)})
+    return part
 
 
 def _turned(flexion: Array, vectors: Array) -> Array:

@@ -45,7 +45,6 @@ class ContactModel:
             back when the tibia moves sideways (stiffness F / L) or turns about its axis (F r^2 / L). Assumption, 350 mm (250-450).
         muscle_lever_mm: r above; 30 mm (assumption, 20-40: hamstrings and gastrocnemii cross the knee at that distance).
         tolerance: unbalanced force over the load at which the Newton iteration stops.
-        level_set_spacing_mm: node distance of level sets that are built here (`contact_stress` with a mesh as target).
     """
 
     law: Law = "linear"
@@ -57,7 +56,6 @@ class ContactModel:
     muscle_length_mm: float = 350.0
     muscle_lever_mm: float = 30.0
     tolerance: float = 1e-7
-    level_set_spacing_mm: float = 1.0
 
     def __post_init__(self) -> None:
         check_choice("contact law", self.law, LAWS, where="contact.law", why="these laws of the elastic foundation are known")
@@ -73,7 +71,6 @@ class ContactModel:
         check_range("muscle length", self.muscle_length_mm, 100.0, 1000.0, "mm", where="contact.muscle_length_mm", why="thigh and calf muscles are that long")
         check_range("muscle lever", self.muscle_lever_mm, 0.0, 60.0, "mm", where="contact.muscle_lever_mm", why="muscles lie that close to the axis of the leg")
         check_range("tolerance", self.tolerance, 1e-12, 1e-3, "", where="contact.tolerance", why="equilibrium is promised to 0.1 % of the load")
-        check_range("level-set spacing", self.level_set_spacing_mm, 0.1, 5.0, "mm", where="contact.level_set_spacing_mm", why="coarser grids lose the shape of a condyle")
 
     @property
     def cartilage_factor(self) -> float:

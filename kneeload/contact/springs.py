@@ -92,7 +92,7 @@ def level_tuple(level_set: LevelSet) -> tuple:
 
 def _flat(values: NDArray, dtype: type) -> NDArray:
     """Read-only one-dimensional view or copy: always the same type for the kernels, which are compiled once."""
-    flat = np.ascontiguousarray(values, dtype=dtype).reshape(-1).view()
+    flat: NDArray = np.ascontiguousarray(values, dtype=dtype).reshape(-1).view()
     flat.setflags(write=False)
     return flat
 

@@ -158,8 +158,8 @@ def joint_loads(motion: Motion, subject: Subject, *, centres_flexion: ArrayLike,
                 source_scale: ArrayLike | None = None) -> JointLoads:
     """Return muscle, tendon, medial, lateral and patellofemoral forces over the cycle.
 
-    Muscles share the net knee moment (and hip and ankle moments where the motion has them) with the least sum of squared
-    activations. Both compartments are pressed together only: where the adduction moment would lift one off, muscles must close it
+    Muscles share the net knee moment (and hip and ankle moments where the motion has them) with the least effort (see
+    `MuscleModel`). Both compartments are pressed together only: where the adduction moment would lift one off, muscles must close it
     (with a margin for stride-to-stride variation, see `MuscleModel`), and what they cannot close is held by a collateral ligament.
     The soft-tissue tension of the unloaded knee is added (`soft_tissue`). The activity "compression" has no muscles and no soft tissue.
 

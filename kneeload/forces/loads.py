@@ -26,7 +26,7 @@ class JointLoads:
             the ligaments of `Ligaments` (contact adds those itself).
         wrench_moment: (T, 3) N mm, same, about the tibia origin.
         ligament_names: names of the columns of `ligament_force`.
-        ligament_force: (T, k) N, tension of the frontal-plane restraint of this room (0 columns when none acts).
+        ligament_force: (T, k) N, tension of the frontal-plane restraint of this room (0 where it is slack).
         status: (T,) no unit; 0 = balanced, otherwise see `STATUS`.
         reserve: (T, 3) N mm; part of the knee, hip and ankle moment that no muscle could balance (0 when status is 0).
     """

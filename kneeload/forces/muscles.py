@@ -19,7 +19,7 @@ EFFORTS = ("activation", "volume")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MuscleModel:
-    """How the muscles share the load: least sum of squared activations under the constraints of `joint_loads`.
+    """How the muscles share the load: least effort, a weighted sum of squared activations, under the constraints of `joint_loads`.
 
     Attributes:
         effort: "volume" weighs squared activation by muscle volume, so that synergists of one fibre length are activated alike and cost

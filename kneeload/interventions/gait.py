@@ -8,9 +8,9 @@ from kneeload.motion import gait
 
 
 def toe_in(case: Case, *, angle_deg: float = 10.0) -> Case:
-    """Return the case with the feet turned in while walking.
+    """Return the case with the feet turned in while walking, on stairs and in recorded strides.
 
-    Turning the foot in shifts the knee against the ground reaction in early stance; size, spread and source stand in
+    Turning the foot in shifts the knee against the ground reaction, one way in early and the other way in late stance; size, spread and source stand in
     `kneeload.motion.gait.toe_in`.
 
     Args:

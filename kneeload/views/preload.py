@@ -5,7 +5,7 @@ from __future__ import annotations
 import kneeload.views.curves
 import kneeload.views.report
 import kneeload.views.stress
-import kneeload.views.vtk_files
+import kneeload.views.vtk_files  # noqa: F401
 from kneeload.views.gl import gl_problem
 
 if gl_problem() is None:
