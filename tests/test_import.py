@@ -33,3 +33,8 @@ def test_every_public_name_resolves(name: str) -> None:
 def test_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no_such_name"):
         kneeload.no_such_name  # noqa: B018
+
+
+def test_simulate_stays_the_function_when_its_module_is_loaded_first() -> None:
+    code = "from kneeload.simulate import anatomy_of; import kneeload; from kneeload import simulate; assert kneeload.simulate is simulate and callable(simulate)"
+    subprocess.run([sys.executable, "-c", code], check=True)

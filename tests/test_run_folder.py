@@ -1,0 +1,58 @@
+"""What a run leaves behind, with and without OpenGL."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from kneeload import Case, KneeResult, interventions, simulate
+from kneeload.errors import InputError
+from kneeload.run_folder import SUMMARY_KEYS, write_failure, write_run
+from kneeload.subject.anatomy import MOAKS_REGIONS
+
+
+@pytest.fixture(scope="module")
+def result() -> KneeResult:
+    return simulate(interventions.weight_loss(Case(), mass_kg=8.0))
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_every_file_of_the_contract_is_there(result: KneeResult, tmp_path: Path) -> None:
+    notes = write_run(result, tmp_path / "run")
+    names = {path.name for path in (tmp_path / "run").iterdir()}
+    assert {"summary.json", "waveforms.csv", "regions.csv", "stress.png", "forces.png", "report.html", "knee.vtm", "knee"} <= names
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text(encoding="utf-8"))
+    assert set(summary) == set(SUMMARY_KEYS) and summary["status"] == "ok" and summary["change"]["medial"]["peak_force_pct"] < 0.0
+    rows = table(tmp_path / "run" / "waveforms.csv")
+    assert len(rows) == 101 and [float(rows[0]["cycle_percent"]), float(rows[-1]["cycle_percent"])] == [0.0, 100.0]
+    assert [row["region"] for row in table(tmp_path / "run" / "regions.csv")] == list(MOAKS_REGIONS)
+    assert all("apt-get" in note for note in notes)
+
+
+def test_without_opengl_the_run_succeeds_and_says_what_is_missing(result: KneeResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KNEELOAD_NO_GL", "1")
+    notes = write_run(result, tmp_path / "run", vtk=False)
+    assert (tmp_path / "run" / "stress.png").stat().st_size > 50_000 and len(notes) == 1 and "flat" in notes[0]
+    assert "flat" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+
+
+def test_nothing_is_written_over(result: KneeResult, tmp_path: Path) -> None:
+    write_run(result, tmp_path, pictures=False, vtk=False, report=False)
+    before = (tmp_path / "summary.json").read_bytes()
+    with pytest.raises(InputError, match="never writes over"):
+        write_run(result, tmp_path, pictures=False, vtk=False, report=False)
+    write_failure(tmp_path, "too late")
+    assert (tmp_path / "summary.json").read_bytes() == before
+
+
+def test_a_failure_leaves_its_sentence(tmp_path: Path) -> None:
+    write_failure(tmp_path / "job", "The mass is negative.")
+    summary = json.loads((tmp_path / "job" / "summary.json").read_text(encoding="utf-8"))
+    assert summary["status"] == "failed" and summary["error"] == "The mass is negative." and set(summary) == set(SUMMARY_KEYS)
