@@ -14,7 +14,7 @@ import pytest
 
 import kneeload
 
-UNITS = ("mm", "N", "MPa", "rad", "degree", " s", "kg", "no unit", "bool", "1/", "unit", "deg", "m,", "number", "names")
+UNITS = ("mm", "N", "MPa", "rad", "degree", " s", "kg", "no unit", "bool", "1/", "unit", "deg", "m,", "number", "names", "body weights")
 
 
 def modules() -> Iterator[ModuleType]:

@@ -80,7 +80,14 @@ class KneeMap:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FieldLoads:
-    """Load of one cycle: `force` (T, 15) N, `area` (T, 15) mm2 in contact, `peak` (T, 15) MPa, and N per patch, (T, P), of each bone."""
+    """Load of one cycle (T frames).
+
+    Attributes:
+        force: (T, 15) N per region.
+        area: (T, 15) mm2 in contact per region.
+        peak: (T, 15) MPa; largest pressure per region.
+        femur, tibia, patella: (T, P) N per patch of that bone.
+    """
 
     force: NDArray[np.float64]
     area: NDArray[np.float64]

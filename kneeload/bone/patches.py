@@ -14,7 +14,13 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Facets:
-    """Centres, outward unit normals and areas of triangles: (m, 3) mm, (m, 3) no unit, (m,) mm2, frame of the body."""
+    """Triangles as points with a direction and a size, frame of the body.
+
+    Attributes:
+        centres: (m, 3) mm.
+        normals: (m, 3) no unit; outward unit vectors.
+        areas: (m,) mm2.
+    """
 
     centres: Array
     normals: Array

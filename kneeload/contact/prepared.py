@@ -41,7 +41,7 @@ class PreparedKnee:
         tibia_lines: ligaments of the tibia; tibia_anchor: (k, 3) mm, femur frame.
         patella_lines: bands (femur) and tendon (tibia) of the patella; patella_anchor: (k, 3) mm in the frame of anchor_body.
         on_tibia: (k,) bool; lines of the patella that end on the tibia.
-        tibia_reference, patella_reference: (n,) coordinates of the reference pose at zero flexion.
+        tibia_reference, patella_reference: (n,) rad and mm; coordinates of the reference pose at zero flexion.
         tibia_weak, patella_weak: (n,) N/mm; weak springs on the coordinates.
         source_scale: (3,) no unit; of the anatomy.
         quadriceps_point: (4, 3) mm, patella frame; attachments of the heads.

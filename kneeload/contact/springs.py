@@ -43,7 +43,7 @@ class SpringSet:
 
     Attributes:
         names: of the surfaces, in order of the groups (those that can move come last).
-        arrays: the tuple `springs` of `kneeload.kernels.contact`.
+        arrays: the tuple `springs` of `kneeload.kernels.contact`: (N, ...) values per spring, units there (mm, MPa).
         home: (N,) no unit; place of each spring among all triangles of the surfaces, one surface after the other.
         start: (g + 1,) no unit; first triangle of each surface in that order.
         area: (M,) mm2 of all triangles.

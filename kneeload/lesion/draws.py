@@ -23,8 +23,8 @@ class Draws:
     Attributes:
         hazard: (S, 15) 1/year; hazard of each region at the reference load.
         mean_slope, peak_slope: (S,) log hazard per standard deviation of mean and of peak stress, both already averaged and shrunk: they add up.
-        amount: (S,) part of the effect of the amount of activity that counts.
-        part: (15,) how much of the effect of load counts in each region.
+        amount: (S,) no unit; part of the effect of the amount of activity that counts.
+        part: (15,) no unit; how much of the effect of load counts in each region.
         meniscus_damage, meniscus_loss: (S,) log hazard that does not act through stress.
         unloading: (S,) part of the effect that comes back when load falls.
         resolution: (S,) 1/year.

@@ -35,7 +35,11 @@ _QUANTILES = (0.025, 0.5, 0.975)
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RiskChange:
-    """Risk after a change of load over risk before it, (15,) no unit: median and 95 % interval of parameter uncertainty."""
+    """Risk after a change of load over risk before it.
+
+    Attributes:
+        relative, low, high: (15,) no unit; median and 95 % interval of parameter uncertainty.
+    """
 
     relative: Array
     low: Array

@@ -54,6 +54,7 @@ def published(book: Any) -> dict[str, NDArray[np.float64]]:
 
 
 def main(path: str) -> None:
+    """Fit the supplement at `path` and write the coefficients beside this file."""
     import xlrd
 
     book = xlrd.open_workbook(path)

@@ -64,6 +64,7 @@ def fit_class(table: NDArray[np.void], column: str, basis: NDArray[np.float64]) 
 
 
 def main(path: str) -> None:
+    """Fit the table of curves at `path` and write the coefficients beside this file."""
     table = np.genfromtxt(path, delimiter=",", names=True)
     basis = spline_basis(COUNT, KNOT_POWER, SAMPLES)
     speeds = class_speeds(table)

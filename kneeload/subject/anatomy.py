@@ -63,8 +63,8 @@ class KneeAnatomy:
         source_scale: (3,) no unit; size of this knee over the source knee (Lenhart 2015 / Smith 2019) along x, y, z:
             places attachments of ligaments and tendons, which are given for the source knee.
         plateau_tilt: (3, 3) no unit, tibia frame; rotation from the source knee's plateau to this person's MPTA and mean slope.
-        contact_centres_mm: (k, 2, 2) mm, tibia frame; (x, z) of the medial [.,0,.] and lateral [.,1,.] contact centre
-            at `contact_centres_flexion` (k,) rad.
+        contact_centres_flexion: (k,) rad; flexion at which the contact centres are given.
+        contact_centres_mm: (k, 2, 2) mm, tibia frame; (x, z) of the medial [.,0,.] and lateral [.,1,.] contact centre at those.
     """
 
     name: str

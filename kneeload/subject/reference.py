@@ -46,7 +46,13 @@ class MeanKnee:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TibialSide:
-    """One side of a person's tibia: cartilage, meniscus, and which triangles of the cartilage it covers."""
+    """One side of a person's tibia.
+
+    Attributes:
+        plateau: cartilage.
+        meniscus: on it, or None.
+        covered: (m,) bool; triangles of the cartilage under the meniscus.
+    """
 
     plateau: ArticularSurface
     meniscus: Meniscus | None
