@@ -22,14 +22,14 @@ class Draws:
 
     Attributes:
         hazard: (S, 15) 1/year; hazard of each region at the reference load.
-        mean_slope, peak_slope: (S,) log hazard per standard deviation of mean and of peak stress, both already averaged and shrunk: they add up.
+        mean_slope, peak_slope: (S,) no unit; log hazard per standard deviation of mean and of peak stress, both already averaged and shrunk: they add up.
         amount: (S,) no unit; part of the effect of the amount of activity that counts.
         part: (15,) no unit; how much of the effect of load counts in each region.
-        meniscus_damage, meniscus_loss: (S,) log hazard that does not act through stress.
-        unloading: (S,) part of the effect that comes back when load falls.
+        meniscus_damage, meniscus_loss: (S,) no unit; log hazard that does not act through stress.
+        unloading: (S,) no unit; part of the effect that comes back when load falls.
         resolution: (S,) 1/year.
-        pain: (S, 3) standard normal; for the coefficients of pain.
-        causal: (S,) part of the association of lesions with pain that is causal.
+        pain: (S, 3) no unit, standard normal; for the coefficients of pain.
+        causal: (S,) no unit; part of the association of lesions with pain that is causal.
     """
 
     hazard: Array
