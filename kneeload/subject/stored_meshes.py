@@ -1,6 +1,6 @@
 """Triangle meshes of the reference knee, extracted from its smooth coefficients once and stored: a run reads them instead of extracting.
 
-`python -m kneeload.subject.stored_meshes` writes the file anew from `reference_knee.npz` alone; a test checks that both agree.
+`python -m kneeload.meshes.store` writes the file anew from `reference_knee.npz` alone; a test checks that both agree.
 """
 
 from __future__ import annotations
@@ -32,27 +32,3 @@ def stored_mesh(name: str) -> TriangleMesh:
 def stored_nearest(name: str) -> NDArray[np.int32]:
     """Nearest triangle of a stored femur at the nodes of its level set, (nx, ny, nz) no unit, -1 outside the band."""
     return _arrays()[f"{name}_nearest"].astype(np.int32)
-
-
-def write(path: Path = FILE) -> None:
-    """Extract every mesh from the coefficients and store it: points in single precision, numbers in 16 bits."""
-    from kneeload.subject.bones import TRIANGLE_MM, extracted_bone
-    from kneeload.subject.femur import extracted_femur
-
-    arrays: dict[str, NDArray[Any]] = {}
-    for name in TRIANGLE_MM:
-        arrays |= _packed(name, extracted_bone(name))
-    for sex in ("male", "female"):
-        mesh, nearest = extracted_femur(sex)
-        arrays |= _packed(f"femur_{sex}", mesh) | {f"femur_{sex}_nearest": nearest.astype(np.int16)}
-    np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
-
-
-def _packed(name: str, mesh: TriangleMesh) -> dict[str, NDArray[Any]]:
-    if max(len(mesh.points), len(mesh.triangles)) > 32767:
-        raise ValueError(f"{name} has too many points or triangles for 16 bits")
-    return {f"{name}_points": mesh.points.astype(np.float32), f"{name}_triangles": mesh.triangles.astype(np.uint16)}
-
-
-if __name__ == "__main__":
-    write()
