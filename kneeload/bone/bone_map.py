@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -159,9 +160,17 @@ def _tibia(anatomy: KneeAnatomy, casting: dict[str, NDArray[np.float64]], model:
     return _bone_map(patches, samples, casting, routes, model)
 
 
-@lru_cache(maxsize=4)
+_building = threading.Lock()
+
+
 def knee_map(anatomy: KneeAnatomy, model: BoneModel) -> KneeMap:
     """Return the maps of a knee; kept for the last four pairs of anatomy (by identity) and model, since they take tenths of a second."""
+    with _building:  # a case and its reference person often share one knee: the second thread takes what the first has built
+        return _knee_map(anatomy, model)
+
+
+@lru_cache(maxsize=4)
+def _knee_map(anatomy: KneeAnatomy, model: BoneModel) -> KneeMap:
     surfaces = {"tibia_medial": anatomy.tibia_medial, "tibia_lateral": anatomy.tibia_lateral, "patella": anatomy.patella}
     for name, meniscus in (("medial_meniscus", anatomy.medial_meniscus), ("lateral_meniscus", anatomy.lateral_meniscus)):
         if meniscus is not None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import jinja2  # noqa: F401
+from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: F401
+from matplotlib.figure import Figure  # noqa: F401
+
 import kneeload.views.curves
 import kneeload.views.report
 import kneeload.views.stress
@@ -9,6 +13,6 @@ import kneeload.views.vtk_files  # noqa: F401
 from kneeload.views.gl import gl_problem
 
 if gl_problem() is None:
-    import pyvista  # noqa: F401
-from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: F401
-from matplotlib.figure import Figure  # noqa: F401
+    import pyvista
+
+    _plotter = pyvista.Plotter  # pyvista loads its plotting part when it is first asked for
