@@ -23,6 +23,8 @@ from kneeload.subject.anatomy import MOAKS_REGIONS, KneeAnatomy
 from kneeload.units import DEG, NMM_PER_NM
 
 Array = NDArray[np.float64]
+UNLOADED_N = 20.0  # quadriceps force below which the patella counts as unloaded (the load that the residual of such a frame is measured by)
+NO_CONTACT = 3  # code in kneeload.contact.cycle.STATUS
 RESIDUAL_LIMIT = 1e-3  # unbalanced share of the applied load that is still called equilibrium
 COMPARTMENT_OF_REGION = {
     region: "patellofemoral" if region.startswith("patella") or "trochlea" in region else region.rsplit("_", 1)[1]
@@ -51,10 +53,15 @@ class ActivityResult:
 
 
 def check_equilibrium(result: ActivityResult) -> ActivityResult:
-    """Return the result if every frame is in equilibrium, else raise ConvergenceError naming activity, joint and frames."""
+    """Return the result if every frame is in equilibrium, else raise ConvergenceError naming activity, joint and frames.
+
+    A patella that nothing pulls may hang in its bands without touching the femur: that is an equilibrium without contact.
+    """
     if result.contact is not None:
+        hanging = (result.contact.status[:, 1] == NO_CONTACT) & (result.loads.quadriceps_force < UNLOADED_N)
         for column, joint in enumerate(("tibiofemoral", "patellofemoral")):
-            bad = np.flatnonzero((result.contact.status[:, column] != 0) | ~(result.contact.residual[:, column] <= RESIDUAL_LIMIT))
+            failed = (result.contact.status[:, column] != 0) & ~(hanging if column == 1 else False)
+            bad = np.flatnonzero(failed | ~(result.contact.residual[:, column] <= RESIDUAL_LIMIT))
             if bad.size:
                 reason = CONTACT_STATUS[int(result.contact.status[bad[0], column])]
                 raise ConvergenceError(f"The {joint} contact of {result.motion.activity} has no equilibrium in {bad.size} of {len(result.contact.status)} frames "

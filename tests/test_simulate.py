@@ -13,6 +13,7 @@ from kneeload.case import DAY_ACTIVITIES
 from kneeload.contact.cycle import COMPARTMENTS
 from kneeload.result import COMPARTMENT_OF_REGION, compartment_dose
 from kneeload.subject.anatomy import MOAKS_REGIONS
+from kneeload.subject.person import MENISCUS_STATES, CartilageThicknessScale
 
 
 @lru_cache(maxsize=32)
@@ -81,6 +82,29 @@ def test_a_removed_meniscus_loads_the_cartilage_more() -> None:
     assert bare.main.contact.medial.meniscus_share.max() == 0.0
     assert bare.summary()["contact"]["medial"]["peak_pressure_mpa"] > 1.2 * result().summary()["contact"]["medial"]["peak_pressure_mpa"]
     assert result().summary()["contact"]["medial"]["meniscus_load_share"] > 0.05
+
+
+def test_worn_cartilage_leaves_an_unpulled_patella_hanging() -> None:
+    worn = simulate(Case(subject=Subject(cartilage_thickness_scale=CartilageThicknessScale(femur=0.3, tibia_medial=0.3, tibia_lateral=0.3, patella=0.3))))
+    hanging = worn.main.contact.status[:, 1] != 0
+    assert hanging.any() and (worn.main.loads.quadriceps_force[hanging] < 20.0).all() and (worn.main.force("patellofemoral")[hanging] == 0.0).all()
+    assert worn.main.contact.residual.max() <= 1e-3
+    assert worn.summary()["contact"]["medial"]["peak_pressure_mpa"] > result().summary()["contact"]["medial"]["peak_pressure_mpa"]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_any_person_has_an_equilibrium(seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    person = Subject(
+        sex="female" if seed % 2 else "male", height_m=draw.uniform(1.5, 1.95), body_mass_kg=draw.uniform(50.0, 130.0), mpta_deg=draw.uniform(82.0, 92.0),
+        ldfa_deg=draw.uniform(84.0, 91.0), medial_slope_deg=draw.uniform(0.0, 12.0), lateral_slope_deg=draw.uniform(0.0, 11.0),
+        medial_meniscus=MENISCUS_STATES[draw.integers(4)], lateral_meniscus=MENISCUS_STATES[draw.integers(4)],
+    )
+    answer = simulate(Case(subject=person))  # raises where a frame has no equilibrium
+    for activity in answer.day.values():
+        both = activity.contact.medial.force + activity.contact.lateral.force
+        assert np.allclose(both, activity.contact.axial_load, rtol=1e-3, atol=0.5)
+    assert all(np.isfinite(values).all() for values in answer.waveforms().values())
 
 
 def test_interventions_move_the_load_where_they_should() -> None:
