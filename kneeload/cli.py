@@ -101,9 +101,11 @@ def _one_sentence(error: BaseException) -> str:
     if "Could not find '" in text:
         choice = text.split("Could not find '")[1].split("'")[0]
         group, _, option = choice.rpartition("/")
-        known = text.partition("Available options in")[2].partition(":")[2].split()
+        known = text.partition("Available options in")[2].partition(":")[2].partition("Config search path")[0].split()
         return str(InputError(group or "configuration", where=group or "command line", got=option, allowed="one of " + ", ".join(known), why="kneeload has no other"))
     key = getattr(root, "full_key", None)
+    if key and "is not in struct" in text:
+        return str(InputError("key", where="command line", got=key, allowed="one of the keys in `kneeload --help`", why="kneeload has no such setting"))
     return f"The command line is not usable{f' at {key}' if key else ''}: {text}"
 
 

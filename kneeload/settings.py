@@ -44,7 +44,7 @@ def case_from_config(cfg: DictConfig) -> Case:
         bone=_make(BoneModel, tree["bone"], "bone"),
         lesion=_make(LesionModel, tree["lesion"], "lesion"),
     )
-    for name, parameters in tree["intervention"].items():
+    for name, parameters in (tree.get("intervention") or {}).items():
         case = interventions.apply(case, name, dict(parameters or {}))
     return case
 

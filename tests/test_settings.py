@@ -28,6 +28,11 @@ def test_the_default_configuration_is_the_default_case() -> None:
     assert differences(case(), Case()) == []
 
 
+@pytest.mark.parametrize("nothing", ["intervention=none", "intervention=[]", "intervention=[none]"])
+def test_no_intervention_is_the_default_case(nothing: str) -> None:
+    assert case(nothing) == Case()
+
+
 def test_contact_none_stops_at_the_load_level() -> None:
     assert case("contact=none").contact is None
 
