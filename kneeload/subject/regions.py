@@ -5,7 +5,7 @@ lateral at the lateral edge of the notch, the patella just lateral to its ridge.
 
 - trochlea / central femur: the plane x = front edge of the notch (the trochlea is what lies in front of it);
 - central / posterior femur: 60 % of the way from that plane to the back of each condyle, the border of the weight-bearing part in
-  the nomenclature of Eckstein 2006 (doi 10.1016/j.joca.2006.03.011);
+  a usual choice in MRI work on femoral cartilage (Eckstein 2006, Osteoarthritis Cartilage 14:974; assumption, 50 to 75 %);
 - tibia: thirds of the anteroposterior extent of each plateau (assumption; WORMS uses the horns of the menisci, which lie near the thirds);
 - tibia_subspinous is bone between the plateaus without cartilage: no articular triangle has it.
 """
