@@ -16,6 +16,7 @@ from kneeload.lesion.hazard import lesion_risk
 from kneeload.lesion.pain import pain
 from kneeload.motion.activities import motion_for
 from kneeload.motion.activity import Activity
+from kneeload.remembered import remembered
 from kneeload.result import ActivityResult, KneeResult, Stopwatch, check_equilibrium
 from kneeload.subject.anatomy import KneeAnatomy
 from kneeload.subject.person import Subject
@@ -96,6 +97,5 @@ def reference_case(case: Case) -> Case:
 
 @lru_cache(maxsize=64)
 def reference_load(case: Case) -> BoneLoad:
-    """Return the bone load of a reference person (remembered: many cases share it)."""
-    anatomy = anatomy_of(case)
-    return day_load(case, anatomy, run_day(case, anatomy))
+    """Return the bone load of a reference person (remembered, also on disk: many cases share it)."""
+    return remembered(case, lambda: day_load(case, anatomy_of(case), run_day(case, anatomy_of(case))))
