@@ -1,28 +1,45 @@
 """The extensor mechanism: quadriceps, patella and patellar tendon in the sagittal plane (with a small lateral pull).
 
-Flexion sets the path of the patella; muscle force and lever arms are measured, directions follow from attachments.
+Flexion sets the path of the patella. The lever arm of the patellar tendon and the ratio of tendon to quadriceps force are measured; the
+effective lever arm of the quadriceps follows from them, directions from attachments:
+
+    quadriceps arm = ratio x tendon arm          (both forces balance one knee moment)
+    patella on femur = sum of the heads' pulls on the patella + pull of the tendon on the patella
+    wrapped tendon on femur = sum of force x (direction above the trochlea - direction at the patella)
+
+Range: -10 to 120 degrees. The quadriceps tendon reaches the trochlea at 58 to 62 degrees here (the source knee's own wrapping cylinder and
+patella path; contact is usually said to begin between 70 and 90 degrees). Friction, the patella's own tilt and spin, and its retinacula
+are left out; beyond 61 degrees the path of the patella, beyond 60 the tendon arm and beyond 90 the ratio are continued, not measured.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kneeload.forces.ligaments import TROCHLEA_AXIS_MM, TROCHLEA_RADIUS_MM, patellofemoral_ligaments, quadriceps_attachments
+from kneeload.kernels.wrapping import wrapped_directions
 from kneeload.units import DEG
 
 # Lever arm of the patellar tendon, mm, at flexion in degrees. 0-60: MRI in vivo, 42.55 (SD 4.20), 39.91 (2.98), 37.73 (2.87),
 # 36.18 (2.90), doi 10.22038/abjs.2020.42551.2158. Beyond 60: assumption, the second differences of those figures
 # continued (the slope dies out), range +-4 mm.
 _TENDON_ARM = (np.array([0.0, 20.0, 40.0, 60.0, 80.0, 100.0, 120.0]), np.array([42.55, 39.91, 37.73, 36.18, 35.2, 34.8, 34.8]))
-# Effective lever arm of the quadriceps, mm. 10 and 50 degrees: means of men and women, 46.3 (45.5 and 47.1) and 32.2 (32.9 and 31.5),
-# Im and Sheehan 2015, PMC4662057, straight between. From 65 degrees, where both meet: strength-weighted arms of the muscle table
-# (Rajagopal 2016); between 50 and 65 degrees level (assumption). 0 degrees: the tendon arm times the ratio at 10 degrees (assumption).
-_QUADRICEPS_ARM = (np.array([0.0, 10.0, 20.0, 30.0, 40.0, 50.0, 65.0, 70.0, 80.0, 90.0, 100.0, 110.0, 120.0]),
-                   np.array([47.8, 46.3, 42.8, 39.25, 35.7, 32.2, 32.2, 30.1, 25.2, 20.3, 17.9, 19.1, 23.4]))
-ARM_HEIGHT_M = 1.70  # height at which both arms hold; they scale with height (assumption: the samples' heights are not in the abstracts)
+ARM_HEIGHT_M = 1.70  # height at which the arms hold; they scale with height (assumption: the sample's heights are not in the abstract)
+
+# Force of the patellar tendon over that of the quadriceps at flexion in degrees, straight between; five figures from four sources:
+#   10  1.143  mean of 1 / 0.86 (eight cadaver knees, Buff 1988, doi 10.1016/0021-9290(88)90187-x) and 46.3 / 41.23 (effective arm in vivo,
+#              mean of men and women, Im and Sheehan 2015, PMC4662057, over the tendon arm above)
+#   25  1.000  in vivo above 1 up to 20 degrees and not beyond (Im and Sheehan 2015): between 20 and 30
+#   50  0.871  32.2 / 36.96 (effective arm in vivo, same study, over the tendon arm above)
+#   70  0.743  mean of 1 / 1.55 = 0.645 (Buff 1988) and 0.841, the models' mean: 30.6 mm (Rajagopal 2016, strength-weighted) and 29.3 mm
+#              (cubic fit of van Eijden 1986 used by Nunes 2018; coefficients second hand) over the tendon arm above; range +-0.1
+#   90  0.641  the models' mean: 20.7 and 24.2 mm over the tendon arm above; range +-0.1
+# Below 10 and beyond 90 degrees the ratio is held (assumption).
+_FORCE_RATIO = (np.array([10.0, 25.0, 50.0, 70.0, 90.0]), np.array([1.143, 1.0, 0.871, 0.743, 0.641]))
 
 # Patella path and tendon direction against flexion (degrees), fitted to the 112 poses of OpenSim-JAM's stride on this knee
 # (flexion -6 to 61 degrees, straight lines). The path beyond 61 degrees follows from a tendon of constant length (48.5 mm) whose direction
@@ -41,35 +58,49 @@ class ExtensorMechanism:
 
     Attributes:
         tendon_arm: (T,) mm, lever arm of the patellar tendon.
-        quadriceps_arm: (T,) mm, effective lever arm of the quadriceps as a whole.
+        force_ratio: (T,) no unit; patellar tendon force over quadriceps force.
         tendon_direction: (T, 3) no unit, tibia frame; unit vector of the pull on the tibia (towards the patella).
         tendon_attachment: (3,) mm, tibia frame; where the tendon pulls.
+        tendon_moment: (T, 3) mm, tibia frame; moment of the tendon about the tibia origin per newton.
         femur_from_tibia: (T, 3, 3) no unit; rotation by flexion.
         head_direction: (T, 4, 3) no unit, femur frame; unit vector of the pull of recfem, vasint, vaslat and vasmed on the patella.
+        upper_direction: (T, 4, 3) no unit, femur frame; unit vector of the pull of the same heads above the trochlea; differs from
+            `head_direction` where the quadriceps tendon wraps around the trochlea.
     """
 
     tendon_arm: NDArray[np.float64]
-    quadriceps_arm: NDArray[np.float64]
+    force_ratio: NDArray[np.float64]
     tendon_direction: NDArray[np.float64]
     tendon_attachment: NDArray[np.float64]
+    tendon_moment: NDArray[np.float64]
     femur_from_tibia: NDArray[np.float64]
     head_direction: NDArray[np.float64]
+    upper_direction: NDArray[np.float64]
 
     @property
-    def force_ratio(self) -> NDArray[np.float64]:
-        """Patellar tendon force over quadriceps force, (T,) no unit: both balance the same moment."""
-        return self.quadriceps_arm / self.tendon_arm
+    def quadriceps_arm(self) -> NDArray[np.float64]:
+        """Effective lever arm of the quadriceps as a whole, (T,) mm: quadriceps and tendon balance the same moment."""
+        return self.force_ratio * self.tendon_arm
 
-    @property
-    def tendon_moment(self) -> NDArray[np.float64]:
-        """(T, 3) mm, tibia frame; moment of the tendon about the tibia origin per newton."""
-        return np.cross(np.broadcast_to(self.tendon_attachment, self.tendon_direction.shape), self.tendon_direction)
+    def patella_on_femur(self, head_force: ArrayLike) -> NDArray[np.float64]:
+        """Patellofemoral reaction, (T, 3) N, femur frame: force of the patella on the femur for head forces (T, 4) N."""
+        force = np.asarray(head_force, dtype=float)
+        tendon = np.einsum("tij,tj->ti", self.femur_from_tibia, self.tendon_direction)
+        return np.einsum("tk,tki->ti", force, self.head_direction) - (force.sum(axis=1) * self.force_ratio)[:, None] * tendon
+
+    def tendon_on_femur(self, head_force: ArrayLike) -> NDArray[np.float64]:
+        """Tendofemoral reaction, (T, 3) N, femur frame: force of the wrapped quadriceps tendon on the femur for head forces (T, 4) N."""
+        return np.einsum("tk,tki->ti", np.asarray(head_force, dtype=float), self.upper_direction - self.head_direction)
 
 
 def rotation_of_flexion(knee_flexion: NDArray[np.float64]) -> NDArray[np.float64]:
     """Rotation from the tibia to the femur frame, (T, 3, 3) no unit, for flexion alone ((T,) rad)."""
-    c, s, zero, one = np.cos(knee_flexion), np.sin(knee_flexion), np.zeros_like(knee_flexion), np.ones_like(knee_flexion)
-    return np.stack([np.stack([c, s, zero], -1), np.stack([-s, c, zero], -1), np.stack([zero, zero, one], -1)], -2)
+    rotation = np.zeros((*np.shape(knee_flexion), 3, 3))
+    rotation[..., 0, 0] = rotation[..., 1, 1] = np.cos(knee_flexion)
+    rotation[..., 0, 1] = np.sin(knee_flexion)
+    rotation[..., 1, 0] = -rotation[..., 0, 1]
+    rotation[..., 2, 2] = 1.0
+    return rotation
 
 
 def _linear(pair: tuple[float, float], degrees: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -87,33 +118,54 @@ def patella_pose(knee_flexion: NDArray[np.float64], source_scale: ArrayLike = 1.
         origin: (T, 3) mm, femur frame.
         rotation: (T, 3, 3) no unit, femur from patella.
     """
-    degrees = np.clip(knee_flexion / DEG, -10.0, 120.0)
+    origin, flexion = _patella_path(np.asarray(knee_flexion, dtype=float), np.broadcast_to(np.asarray(source_scale, dtype=float), (3,)))
+    return origin, rotation_of_flexion(flexion)
+
+
+def _patella_path(knee_flexion: NDArray[np.float64], scale: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Origin of the patella (T, 3) mm in the femur frame, and its flexion (T,) rad."""
+    degrees = np.minimum(np.maximum(knee_flexion / DEG, -10.0), 120.0)
     flexion, angles, distances = _PATELLA_PATH
     angle = np.interp(degrees, flexion, angles) * DEG
     distance = np.interp(degrees, flexion, distances)
-    x = TROCHLEA_AXIS_MM[0] + distance * np.cos(angle)
-    y = TROCHLEA_AXIS_MM[1] + distance * np.sin(angle)
-    scale = np.broadcast_to(np.asarray(source_scale, dtype=float), (3,))
-    origin = np.stack([x, y, np.full_like(x, 5.0)], axis=1) * scale
-    return origin, rotation_of_flexion(_linear(_PATELLA_FLEXION, degrees) * DEG)
+    origin = np.empty((len(degrees), 3))
+    origin[:, 0] = (TROCHLEA_AXIS_MM[0] + distance * np.cos(angle)) * scale[0]
+    origin[:, 1] = (TROCHLEA_AXIS_MM[1] + distance * np.sin(angle)) * scale[1]
+    origin[:, 2] = 5.0 * scale[2]
+    return origin, _linear(_PATELLA_FLEXION, degrees) * DEG
 
 
-def _wrapped_direction(point: NDArray[np.float64], far: NDArray[np.float64], axis: NDArray[np.float64],
-                       radius: float) -> NDArray[np.float64]:
-    """Unit vectors (T, 3) from `point` (T, 3) to `far` (3,), or along the cylinder's front where the straight line would cut it."""
-    straight = far - point
-    relative = point[:, :2] - axis
-    distance = np.hypot(relative[:, 0], relative[:, 1])
-    to_axis = np.arctan2(-relative[:, 1], -relative[:, 0])
-    half = np.arcsin(np.minimum(radius / np.maximum(distance, 1e-9), 1.0))
-    tangent = to_axis - half  # the tangent that passes in front of the cylinder (anterior) on the way up
-    heading = np.arctan2(straight[:, 1], straight[:, 0])
-    behind = np.mod(heading - tangent + np.pi, 2.0 * np.pi) - np.pi > 0.0  # straight line points further back than the tangent
-    cuts = behind & (np.hypot(straight[:, 0], straight[:, 1]) > np.sqrt(np.maximum(distance**2 - radius**2, 0.0)))
-    in_plane = np.where(cuts, tangent, heading)
-    run = np.hypot(straight[:, 0], straight[:, 1])
-    direction = np.stack([run * np.cos(in_plane), run * np.sin(in_plane), straight[:, 2]], axis=1)
-    return direction / np.linalg.norm(direction, axis=1)[:, None]
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Attachments:
+    """What flexion does not change, for a knee of one size: mm, each in its own body's frame; cylinder: x, y, radius in the femur frame."""
+
+    near: NDArray[np.float64]
+    far: NDArray[np.float64]
+    cylinder: NDArray[np.float64]
+    tendon: NDArray[np.float64]
+
+
+@lru_cache(maxsize=64)
+def _attachments(source_scale: tuple[float, ...]) -> _Attachments:
+    bands, heads = patellofemoral_ligaments(source_scale), quadriceps_attachments(source_scale)
+    tendon = [i for i, name in enumerate(bands.names) if name.startswith("patellar_tendon")]
+    x, y, _ = source_scale
+    attachment = bands.insertion[tendon].mean(axis=0)
+    attachment.setflags(write=False)
+    return _Attachments(
+        near=heads.patella.copy(), far=heads.femur.copy(), tendon=attachment,  # copies: the kernel is compiled for writable arrays
+        cylinder=np.array([TROCHLEA_AXIS_MM[0] * x, TROCHLEA_AXIS_MM[1] * y, TROCHLEA_RADIUS_MM * float(np.sqrt(x * y))]),
+    )
+
+
+def _moment(point: NDArray[np.float64], pull: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Cross product of one point (3,) and many pulls (T, 3); np.cross takes ten times as long."""
+    x, y, z = point
+    moment = np.empty_like(pull)
+    moment[:, 0] = y * pull[:, 2] - z * pull[:, 1]
+    moment[:, 1] = z * pull[:, 0] - x * pull[:, 2]
+    moment[:, 2] = x * pull[:, 1] - y * pull[:, 0]
+    return moment
 
 
 def extensor_mechanism(knee_flexion: NDArray[np.float64], height_m: float, source_scale: ArrayLike = 1.0) -> ExtensorMechanism:
@@ -124,23 +176,24 @@ def extensor_mechanism(knee_flexion: NDArray[np.float64], height_m: float, sourc
         height_m: m; lever arms scale with it.
         source_scale: (3,) no unit; places attachments, see `kneeload.forces.ligaments`.
     """
+    knee_flexion = np.asarray(knee_flexion, dtype=float)
     degrees = knee_flexion / DEG
-    size = height_m / ARM_HEIGHT_M
     scale = np.broadcast_to(np.asarray(source_scale, dtype=float), (3,))
-    bands = patellofemoral_ligaments(scale)
-    tendon = [i for i, name in enumerate(bands.names) if name.startswith("patellar_tendon")]
+    points = _attachments(tuple(scale.tolist()))
+    tendon_arm = (height_m / ARM_HEIGHT_M) * np.interp(degrees, *_TENDON_ARM)
     forward = _linear(_TENDON_FORWARD, degrees) * DEG
-    sideways = _TENDON_MEDIAL_SLOPE[0] * np.clip(1.0 - degrees / _TENDON_MEDIAL_SLOPE[1], 0.0, 1.0)
+    sideways = _TENDON_MEDIAL_SLOPE[0] * np.minimum(np.maximum(1.0 - degrees / _TENDON_MEDIAL_SLOPE[1], 0.0), 1.0)
     flat = np.sqrt(1.0 - sideways**2)
-    origin, rotation = patella_pose(knee_flexion, scale)
-    heads = quadriceps_attachments(scale)
-    axis, radius = np.array(TROCHLEA_AXIS_MM) * scale[:2], TROCHLEA_RADIUS_MM * float(np.sqrt(scale[0] * scale[1]))
-    directions = [_wrapped_direction(origin + rotation @ near, far, axis, radius) for near, far in zip(heads.patella, heads.femur)]
+    direction = np.empty((len(degrees), 3))
+    direction[:, 0], direction[:, 1], direction[:, 2] = flat * np.sin(forward), flat * np.cos(forward), sideways
+    head_direction, upper_direction = wrapped_directions(*_patella_path(knee_flexion, scale), points.near, points.far, points.cylinder)
     return ExtensorMechanism(
-        tendon_arm=size * np.interp(degrees, *_TENDON_ARM),
-        quadriceps_arm=size * np.interp(degrees, *_QUADRICEPS_ARM),
-        tendon_direction=np.stack([flat * np.sin(forward), flat * np.cos(forward), sideways], axis=1),
-        tendon_attachment=bands.insertion[tendon].mean(axis=0),
+        tendon_arm=tendon_arm,
+        force_ratio=np.interp(degrees, *_FORCE_RATIO),
+        tendon_direction=direction,
+        tendon_attachment=points.tendon,
+        tendon_moment=_moment(points.tendon, direction),
         femur_from_tibia=rotation_of_flexion(knee_flexion),
-        head_direction=np.stack(directions, axis=1),
+        head_direction=head_direction,
+        upper_direction=upper_direction,
     )

@@ -54,7 +54,10 @@ def _jobs(folder: Path) -> list[tuple[str, str, str, list[dict[str, str]], str]]
         arms[row["muscle"], row["coordinate"].split("_")[0]].append(row)
     for (muscle, joint), rows in sorted(arms.items()):
         name = "hip_flexion_arm_mm" if joint == "hip" else "ankle_dorsiflexion_arm_mm"
-        jobs.append((muscle, name, f"{joint}_knee" if muscle in crosses_knee else joint, rows, "moment_arm_mm"))
+        basis = f"{joint}_knee" if muscle in crosses_knee else joint
+        jobs.append((muscle, name, basis, rows, "moment_arm_mm"))
+        if joint == "hip":
+            jobs.append((muscle, "hip_adduction_arm_mm", basis, rows, "hip_adduction_moment_arm_mm"))
     return jobs
 
 

@@ -11,6 +11,7 @@ and toe strain are those of the free part (same tension for the same lengthening
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -134,8 +135,14 @@ class QuadricepsAttachments:
     femur: NDArray[np.float64]
 
 
-def _bands(groups: tuple[tuple[str, str, tuple[_Row, ...]], ...], source_scale: ArrayLike) -> Ligaments:
-    scale = np.broadcast_to(np.asarray(source_scale, dtype=float), (3,))
+def _key(source_scale: ArrayLike) -> tuple[float, ...]:
+    """The scale as a key under which the bands of a knee of this size are remembered."""
+    return tuple(np.broadcast_to(np.asarray(source_scale, dtype=float), (3,)).tolist())
+
+
+@lru_cache(maxsize=64)
+def _bands(groups: tuple[tuple[str, str, tuple[_Row, ...]], ...], source_scale: tuple[float, ...]) -> Ligaments:
+    scale = np.array(source_scale)
     rows = [(first, second, row) for first, second, group in groups for row in group]
     origin = np.array([row[1] for _, _, row in rows]) * scale
     insertion = np.array([row[2] for _, _, row in rows]) * scale
@@ -168,7 +175,7 @@ def tibiofemoral_ligaments(source_scale: ArrayLike = 1.0) -> Ligaments:
     model. The shortest paths around bone were computed for this table; they give the wrapped fibres of the superficial MCL and the capsule
     0.03, 0.04 or 0.05 to three digits, the values the source was built with.
     """
-    return _bands((("femur", "tibia", _TIBIOFEMORAL),), source_scale)
+    return _bands((("femur", "tibia", _TIBIOFEMORAL),), _key(source_scale))
 
 
 def patellofemoral_ligaments(source_scale: ArrayLike = 1.0) -> Ligaments:
@@ -177,7 +184,7 @@ def patellofemoral_ligaments(source_scale: ArrayLike = 1.0) -> Ligaments:
     Args:
         source_scale: (3,) no unit; see `tibiofemoral_ligaments`.
     """
-    return _bands((("femur", "patella", _PATELLAR_BANDS), ("patella", "tibia", _PATELLAR_TENDON)), source_scale)
+    return _bands((("femur", "patella", _PATELLAR_BANDS), ("patella", "tibia", _PATELLAR_TENDON)), _key(source_scale))
 
 
 def quadriceps_attachments(source_scale: ArrayLike = 1.0) -> QuadricepsAttachments:

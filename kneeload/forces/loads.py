@@ -26,9 +26,10 @@ class JointLoads:
             the ligaments of `Ligaments` (contact adds those itself).
         wrench_moment: (T, 3) N mm, same, about the tibia origin.
         ligament_names: names of the columns of `ligament_force`.
-        ligament_force: (T, k) N, tension of the frontal-plane restraint of this room (0 where it is slack).
+        ligament_force: (T, k) N, tension of the bands of this room's frontal plane, summed over each group (0 where they are slack).
         status: (T,) no unit; 0 = balanced, otherwise see `STATUS`.
-        reserve: (T, 3) N mm; part of the knee, hip and ankle moment that no muscle could balance (0 when status is 0).
+        reserve: (T, 4) N mm; part of the moments of knee extension, hip extension, ankle plantarflexion and hip abduction that no muscle could
+            balance (0 when status is 0).
     """
 
     muscle_names: tuple[str, ...]

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.polynomial.chebyshev import chebvander
 from numpy.typing import NDArray
 
+from kneeload.kernels.muscle_polynomials import ANKLE_KNEE, HIP_KNEE, KNEE_ANKLE, KNEE_HIP, evaluate_polynomials
 from kneeload.units import DEG
 
 TABLE = Path(__file__).with_name("muscle_geometry.csv")
@@ -96,6 +97,7 @@ class MuscleGeometry:
         names: of the muscles.
         knee_extension_arm: (T, n) mm, positive extends.
         hip_flexion_arm: (T, n) mm, positive flexes.
+        hip_adduction_arm: (T, n) mm, positive adducts; at neutral adduction.
         ankle_dorsiflexion_arm: (T, n) mm, positive dorsiflexes.
         length: (T, n) mm, muscle and tendon; nan for muscles that do not cross the knee.
         force: (T, n, 3) no unit, tibia frame; force on the bodies below the knee per newton of tension (0 for the quadriceps, which
@@ -110,6 +112,7 @@ class MuscleGeometry:
     names: tuple[str, ...]
     knee_extension_arm: NDArray[np.float64]
     hip_flexion_arm: NDArray[np.float64]
+    hip_adduction_arm: NDArray[np.float64]
     ankle_dorsiflexion_arm: NDArray[np.float64]
     length: NDArray[np.float64]
     force: NDArray[np.float64]
@@ -127,8 +130,61 @@ def _tabulated_achilles_arm() -> float:
     arms = []
     for block in _blocks():
         table = design(block.basis, zero, zero, ankle) @ block.coefficients.T
-        arms += [-table[0, k] for k, (muscle, quantity) in enumerate(block.targets) if muscle in ACHILLES and quantity == "ankle_dorsiflexion_arm_mm"]
+        arms += [-table[0, k] for k, (muscle, quantity) in enumerate(block.targets)
+                 if muscle in ACHILLES and quantity == "ankle_dorsiflexion_arm_mm"]
     return float(np.mean(arms))
+
+
+# Where each quantity lies in the working array of `muscle_geometry`: number of the (T, n) layer; components of a vector share three.
+_LAYERS = {"knee_extension_arm_mm": 0, "hip_flexion_arm_mm": 1, "ankle_dorsiflexion_arm_mm": 2, "length_mm": 3,
+           "fx": 4, "fy": 4, "fz": 4, "mx_mm": 7, "my_mm": 7, "mz_mm": 7, "hip_adduction_arm_mm": 10}
+_AXES = {"fx": 0, "fy": 1, "fz": 2, "mx_mm": 0, "my_mm": 1, "mz_mm": 2}
+_CONSTANTS = ("max_isometric_force_n", "optimal_fiber_length_mm", "tendon_slack_length_mm", "pennation_deg")
+_FIRST = {"knee": KNEE_HIP, "knee_hip": KNEE_HIP, "knee_ankle": KNEE_ANKLE, "hip": HIP_KNEE, "hip_knee": HIP_KNEE,
+          "ankle": ANKLE_KNEE, "ankle_knee": ANKLE_KNEE}
+_RANGES = np.array([KNEE_RANGE_DEG, HIP_RANGE_DEG, ANKLE_RANGE_DEG])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Selection:
+    """The polynomials (P) and constants of some muscles (n), as `evaluate_polynomials` wants them.
+
+    Attributes:
+        first, coefficients, stride: as in that kernel.
+        layer, within: (P,) layer of each polynomial and its entry in the layer's first frame.
+        constants: (4, n) in the order of `_CONSTANTS`, pennation in rad.
+    """
+
+    first: NDArray[np.int64]
+    coefficients: NDArray[np.float64]
+    stride: NDArray[np.int64]
+    layer: NDArray[np.int64]
+    within: NDArray[np.int64]
+    constants: NDArray[np.float64]
+
+
+@lru_cache(maxsize=16)
+def _selection(names: tuple[str, ...]) -> _Selection:
+    column = {name: i for i, name in enumerate(names)}
+    constants, rows = np.zeros((len(_CONSTANTS), len(names))), []
+    for block in _blocks():
+        for (muscle, quantity), coefficients in zip(block.targets, block.coefficients):
+            if muscle not in column:
+                continue
+            if quantity in _CONSTANTS:
+                constants[_CONSTANTS.index(quantity), column[muscle]] = coefficients[0]
+                continue
+            loaded = muscle in ACHILLES and quantity == "ankle_dorsiflexion_arm_mm"
+            padded = np.zeros(max(SIZES.values()))
+            padded[: len(coefficients)] = coefficients * (ACHILLES_ARM_MM / _tabulated_achilles_arm() if loaded else 1.0)
+            vector = quantity in _AXES
+            rows.append((_FIRST[block.basis], padded, (3 if vector else 1) * len(names), _LAYERS[quantity],
+                         3 * column[muscle] + _AXES[quantity] if vector else column[muscle]))
+    constants[_CONSTANTS.index("pennation_deg")] *= DEG
+    constants.setflags(write=False)
+    first, padded_rows, stride, layer, within = zip(*rows)
+    return _Selection(first=np.array(first), coefficients=np.array(padded_rows), stride=np.array(stride), layer=np.array(layer),
+                      within=np.array(within), constants=constants)
 
 
 def muscle_geometry(names: tuple[str, ...], knee_flexion: NDArray[np.float64], hip_flexion: NDArray[np.float64],
@@ -141,31 +197,25 @@ def muscle_geometry(names: tuple[str, ...], knee_flexion: NDArray[np.float64], h
         hip_flexion: (T,) rad.
         ankle_dorsiflexion: (T,) rad.
     """
-    angles = [np.asarray(angle, dtype=float) / DEG for angle in (knee_flexion, hip_flexion, ankle_dorsiflexion)]
-    column = {name: i for i, name in enumerate(names)}
-    frames, count = len(angles[0]), len(names)
-    values = {name: np.zeros((frames, count)) for name in (
-        "knee_extension_arm_mm", "hip_flexion_arm_mm", "ankle_dorsiflexion_arm_mm", "fx", "fy", "fz", "mx_mm", "my_mm", "mz_mm",
-        "max_isometric_force_n", "optimal_fiber_length_mm", "tendon_slack_length_mm", "pennation_deg",
-    )}
-    values["length_mm"] = np.full((frames, count), np.nan)
-    for block in _blocks():
-        table = design(block.basis, *angles) @ block.coefficients.T
-        for k, (muscle, quantity) in enumerate(block.targets):
-            if muscle in column:
-                values[quantity][:, column[muscle]] = table[:, k]
-    for name in set(ACHILLES) & set(column):
-        values["ankle_dorsiflexion_arm_mm"][:, column[name]] *= ACHILLES_ARM_MM / _tabulated_achilles_arm()
+    chosen = _selection(tuple(names))
+    angles = np.array([knee_flexion, hip_flexion, ankle_dorsiflexion], dtype=float) / DEG
+    frames, count = angles.shape[1], len(names)
+    values = np.zeros(11 * frames * count)
+    layers = values.reshape(11, frames, count)
+    layers[3] = np.nan
+    evaluate_polynomials(angles, _RANGES, chosen.first, chosen.coefficients, chosen.layer * (frames * count) + chosen.within,
+                         chosen.stride, values)
     return MuscleGeometry(
         names=names,
-        knee_extension_arm=values["knee_extension_arm_mm"],
-        hip_flexion_arm=values["hip_flexion_arm_mm"],
-        ankle_dorsiflexion_arm=values["ankle_dorsiflexion_arm_mm"],
-        length=values["length_mm"],
-        force=np.stack([values["fx"], values["fy"], values["fz"]], axis=2),
-        moment=np.stack([values["mx_mm"], values["my_mm"], values["mz_mm"]], axis=2),
-        max_isometric_force=values["max_isometric_force_n"][0],
-        optimal_fiber_length=values["optimal_fiber_length_mm"][0],
-        tendon_slack_length=values["tendon_slack_length_mm"][0],
-        pennation=values["pennation_deg"][0] * DEG,
+        knee_extension_arm=layers[0],
+        hip_flexion_arm=layers[1],
+        hip_adduction_arm=layers[10],
+        ankle_dorsiflexion_arm=layers[2],
+        length=layers[3],
+        force=layers[4:7].reshape(frames, count, 3),
+        moment=layers[7:10].reshape(frames, count, 3),
+        max_isometric_force=chosen.constants[0],
+        optimal_fiber_length=chosen.constants[1],
+        tendon_slack_length=chosen.constants[2],
+        pennation=chosen.constants[3],
     )

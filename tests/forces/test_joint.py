@@ -8,12 +8,20 @@ import numpy as np
 import pytest
 
 from kneeload.errors import InputError
+from kneeload.forces.frontal import frontal_knee
 from kneeload.forces.muscle_geometry import KNEE_MUSCLES, QUADRICEPS
 from kneeload.forces.muscles import MuscleModel, strength_scale
-from kneeload.forces.passive import passive_hip_flexion_moment, soft_tissue
+from kneeload.forces.passive import passive_hip_flexion_moment
+from kneeload.forces.personal import PersonalGeometry
 from kneeload.subject.person import Subject
 
-ACTIVITIES = ("walking", "stair_ascent", "stair_descent", "standing", "single_leg_standing")
+ACTIVITIES = ("walking", "stair_ascent", "stair_descent", "standing", "single_leg_standing", "chair_rise", "squat")
+
+
+def bands_alone(knee, motion, loads):
+    """Balance of the frontal plane with the forces that `loads` reports."""
+    plane = frontal_knee(motion.knee_flexion, knee.centres_flexion, knee.centres_mm, None, np.ones(3), PersonalGeometry())
+    return plane.balance(loads.wrench_force[:, 1], loads.wrench_moment[:, 0])
 
 
 @pytest.fixture(scope="module")
@@ -23,12 +31,10 @@ def everything(knee):
 
 @pytest.mark.parametrize("name", ACTIVITIES)
 def test_frontal_plane_equilibrium(everything, knee, name):
-    """Contact, wrench, soft tissue and restraint balance along y and about x, in every frame."""
+    """Contact, wrench and bands balance along y and about x, in every frame."""
     motion, loads = everything[name]
-    axial, moment, collateral = soft_tissue(motion.knee_flexion, np.ones(3))
-    restraint = loads.ligament_force
-    up = loads.wrench_force[:, 1] + axial + sum(restraint[:, k] * collateral[k, :, 0] for k in (0, 1))
-    turn = loads.wrench_moment[:, 0] + moment + sum(restraint[:, k] * collateral[k, :, 1] for k in (0, 1))
+    pull = bands_alone(knee, motion, loads).pull
+    up, turn = loads.wrench_force[:, 1] + pull[:, 0], loads.wrench_moment[:, 0] + pull[:, 1]
     medial_z, lateral_z = (np.interp(motion.knee_flexion, knee.centres_flexion, knee.centres_mm[:, side, 1]) for side in (0, 1))
     np.testing.assert_allclose(loads.medial_force + loads.lateral_force, up, atol=1e-6)
     np.testing.assert_allclose(turn + medial_z * loads.medial_force + lateral_z * loads.lateral_force, 0.0, atol=1e-3)  # N mm
@@ -58,12 +64,13 @@ def test_knee_moment_is_supplied_by_the_tendon_and_the_flexors(everything, name)
 
 
 def test_forces_are_of_published_size(everything):
-    """First-model bands (walking: 2.0 to 3.2 is the aim, up to 3.4 passes with these fixed contact centres); published peaks in body weights: two legs 1.07, one leg 2.59, walking 2.61, ascent 3.16, descent 3.46 (Kutzner 2010)."""
+    """Published peaks in body weights: two legs 1.07, one leg 2.59, walking 2.61, ascent 3.16, descent 3.46 (Kutzner 2010), each +-15 %; stairs
+    are above it (docs/forces.md says why)."""
     weight = Subject().body_weight_n
     peak = {name: loads.tibiofemoral_force.max() / weight for name, (_, loads) in everything.items()}
-    assert 2.0 < peak["walking"] < 3.4
-    assert 0.9 < peak["standing"] < 1.3
-    assert 1.8 < peak["single_leg_standing"] < 3.0
+    assert 2.22 < peak["walking"] < 3.0
+    assert 0.91 < peak["standing"] < 1.23
+    assert 2.2 < peak["single_leg_standing"] < 2.98
     assert peak["stair_ascent"] > peak["walking"] and peak["stair_descent"] > peak["walking"]
     walking = everything["walking"][1]
     assert 0.55 < walking.medial_force.sum() / walking.tibiofemoral_force.sum() < 0.80
@@ -85,20 +92,17 @@ def test_lower_mpta_raises_the_medial_peak_monotonically(knee):
     assert (np.diff(peaks) < -10.0).all()
 
 
-def test_doubling_mass_doubles_everything_but_the_soft_tissue(knee):
+def test_doubling_mass_doubles_everything_but_the_bands(knee):
     light, heavy = Subject(body_mass_kg=60.0), Subject(body_mass_kg=120.0)
-    model = MuscleModel(co_contraction=False)
+    own = PersonalGeometry(tissue_scale=0.0)
     results = []
     for subject in (light, heavy):
         motion = knee.motion("stair_ascent", subject)
-        loads = knee.loads(motion, subject, muscles=model)
-        results.append((motion, loads, soft_tissue(motion.knee_flexion, np.ones(3))[0]))
+        results.append((motion, knee.loads(motion, subject, personal=own)))
     np.testing.assert_allclose(results[1][0].net_axial_force, 2.0 * results[0][0].net_axial_force, rtol=1e-12)
     np.testing.assert_allclose(results[1][1].knee_adduction_moment, 2.0 * results[0][1].knee_adduction_moment, rtol=1e-12)
-    stance = results[0][0].stance & (results[0][1].lateral_force > 60.0) & (results[1][1].lateral_force > 60.0)
-    assert stance.sum() > 50
-    net = [loads.tibiofemoral_force - tissue for _, loads, tissue in results]
-    np.testing.assert_allclose(net[1][stance], 2.0 * net[0][stance], rtol=1e-6)
+    for field in ("medial_force", "lateral_force", "patellofemoral_force"):
+        np.testing.assert_allclose(getattr(results[1][1], field), 2.0 * getattr(results[0][1], field), rtol=1e-6, atol=1e-3)
     assert strength_scale(heavy) == 2.0 * strength_scale(light)
 
 
@@ -123,13 +127,23 @@ def test_lateral_lift_off_is_prevented_by_muscles_then_held_by_the_ligament(knee
     thrust = knee.loads(knee.with_adduction(motion, 2.0))
     plain = knee.loads(knee.with_adduction(motion, 2.0), muscles=MuscleModel(co_contraction=False))
     assert thrust.lateral_force.min() >= 0.0 and plain.lateral_force.min() >= 0.0
-    assert thrust.tibiofemoral_force.mean() > plain.tibiofemoral_force.mean() > walking[1].tibiofemoral_force.mean()
-    assert plain.medial_force.max() > walking[1].medial_force.max() and plain.ligament_force.max() < 5.0  # N
+    assert thrust.tibiofemoral_force.mean() > plain.tibiofemoral_force.mean() > knee.loads(motion, muscles=MuscleModel(co_contraction=False)).tibiofemoral_force.mean()
+    assert plain.medial_force.max() > walking[1].medial_force.max()
     extreme = knee.loads(knee.with_adduction(motion, 15.0))
     lcl = extreme.ligament_force[:, extreme.ligament_names.index("lcl")]
-    assert lcl.max() > 100.0 and extreme.lateral_force.min() == 0.0
+    assert lcl.max() > 100.0 and extreme.lateral_force.min() < 1e-6
     valgus = knee.loads(knee.with_adduction(motion, -15.0))
-    assert valgus.ligament_force[:, valgus.ligament_names.index("mcl")].max() > 100.0 and valgus.medial_force.min() == 0.0
+    assert valgus.ligament_force[:, valgus.ligament_names.index("mcl")].max() > 100.0 and valgus.medial_force.min() < 1e-6
+
+
+def test_load_relieves_the_bands(knee):
+    """As in a preloaded bolt: the harder the knee is pressed, the less the bands around it pull."""
+    flexion = np.radians(np.full(5, 10.0))
+    plane = frontal_knee(flexion, knee.centres_flexion, knee.centres_mm, None, np.ones(3), PersonalGeometry())
+    balance = plane.balance(np.array([0.0, 200.0, 500.0, 1000.0, 2000.0]), np.zeros(5))
+    assert (np.diff(balance.pull[:, 0]) < 0.0).all() and balance.found.all()
+    assert 50.0 < balance.pull[0, 0] < 250.0  # N, tension of the unloaded knee
+    np.testing.assert_allclose(balance.medial + balance.lateral, np.array([0.0, 200.0, 500.0, 1000.0, 2000.0]) + balance.pull[:, 0], atol=1e-5)
 
 
 def test_impossible_moment_is_reported_not_hidden(knee, walking):
@@ -141,12 +155,36 @@ def test_impossible_moment_is_reported_not_hidden(knee, walking):
     assert loads.activation.max() <= 1.0
 
 
-def test_co_contraction_presses_harder_and_weakness_raises_activation(knee, walking):
-    loads = walking[1]
-    plain = knee.loads(walking[0], muscles=MuscleModel(co_contraction=False))
-    assert loads.tibiofemoral_force.mean() > plain.tibiofemoral_force.mean()
+def test_weakness_raises_activation(knee, walking):
     weak = knee.loads(walking[0], muscles=MuscleModel(strength_scale=0.6))
-    assert weak.activation.max() > 1.4 * loads.activation.max()
+    assert weak.activation.max() > 1.4 * walking[1].activation.max()
+
+
+def test_stability_stiffens_a_standing_leg(knee):
+    """One-leg standing needs almost no knee moment: without the buckling condition the muscles would be silent."""
+    motion = knee.motion("single_leg_standing")
+    peaks = [knee.loads(motion, muscles=MuscleModel(stability=level)).tibiofemoral_force.max() for level in (0.0, 0.5, 1.0, 1.5)]
+    assert (np.diff(peaks) >= 0.0).all() and peaks[3] > peaks[2] > 1.15 * peaks[0]
+
+
+def test_sparing_the_joint_costs_muscle_effort_and_lowers_its_load(knee, walking):
+    forces = [knee.loads(walking[0], muscles=MuscleModel(joint_load_cost=cost)).tibiofemoral_force.max() for cost in (0.0, 0.01, 0.1)]
+    assert (np.diff(forces) < 0.0).all()
+
+
+def test_the_hip_abductors_matter_for_the_knee(knee, walking):
+    """The tensor fasciae latae abducts the hip and crosses the knee laterally."""
+    without = knee.loads(replace(walking[0], hip_abduction_moment=None))
+    tfl = KNEE_MUSCLES.index("tfl")
+    assert walking[1].muscle_force[walking[0].stance, tfl].mean() > without.muscle_force[walking[0].stance, tfl].mean()
+    assert walking[1].reserve.shape == (101, 4)
+
+
+def test_personal_constants_act_where_they_say(knee, walking):
+    same = knee.loads(walking[0], personal=PersonalGeometry())
+    np.testing.assert_array_equal(same.medial_force, walking[1].medial_force)
+    shifted = knee.loads(walking[0], personal=PersonalGeometry(contact_shift_mm=-3.0))
+    assert shifted.medial_force.max() < walking[1].medial_force.max()
 
 
 def test_passive_hip_moment_flexes_an_extended_hip():
@@ -165,3 +203,12 @@ def test_results_are_read_only_and_repeatable(knee, walking):
 def test_bad_contact_centres(knee, walking, centres):
     with pytest.raises(InputError, match="contact centres"):
         knee.loads(walking[0], centres_mm=centres)
+
+
+def test_an_unknown_moment_asks_for_nothing(knee, walking):
+    """A moment that the motion does not know must not be taken for zero."""
+    unknown = knee.loads(replace(walking[0], ankle_plantarflexion_moment=None))
+    zero = knee.loads(replace(walking[0], ankle_plantarflexion_moment=np.zeros(101)))
+    assert np.abs(unknown.muscle_force - zero.muscle_force).max() > 20.0
+    only_knee = knee.loads(replace(walking[0], ankle_plantarflexion_moment=None, hip_extension_moment=None, hip_abduction_moment=None))
+    assert not only_knee.status.any()

@@ -40,6 +40,13 @@ def test_strain_survives_scaling_and_stiffness_follows_area():
     np.testing.assert_allclose(length / uneven.slack_length - 1.0, small.reference_strain, atol=1e-12)
 
 
+def test_bands_of_one_size_are_made_once_and_cannot_be_changed():
+    assert tibiofemoral_ligaments(1.1) is tibiofemoral_ligaments(np.full(3, 1.1))
+    assert tibiofemoral_ligaments(1.1) is not tibiofemoral_ligaments(1.2)
+    for bands in (tibiofemoral_ligaments(1.1), patellofemoral_ligaments(1.1)):
+        assert not any(getattr(bands, name).flags.writeable for name in ("origin", "insertion", "stiffness_n", "reference_strain", "toe_strain", "slack_length"))
+
+
 def test_attachments_are_reachable_by_body():
     bands = patellofemoral_ligaments()
     tendon = np.array([name.startswith("patellar_tendon") for name in bands.names])

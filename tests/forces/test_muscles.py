@@ -11,11 +11,14 @@ from kneeload.errors import InputError
 from kneeload.forces.fit_muscle_geometry import main
 from kneeload.forces.muscle_geometry import (
     ACHILLES,
+    ACHILLES_ARM_MM,
     ANKLE_MUSCLES,
     HIP_MUSCLES,
     KNEE_MUSCLES,
     QUADRICEPS,
+    SIZES,
     TABLE,
+    design,
     muscle_geometry,
 )
 from kneeload.forces.muscles import MuscleModel, active_force_factor, capacity, effort_weights, strength_scale
@@ -84,6 +87,57 @@ def test_angles_outside_the_table_are_held():
     np.testing.assert_allclose(inside.ankle_dorsiflexion_arm, outside.ankle_dorsiflexion_arm, rtol=1e-12, atol=1e-12)
 
 
+FIELDS = {"knee_extension_arm_mm": "knee_extension_arm", "hip_flexion_arm_mm": "hip_flexion_arm", "ankle_dorsiflexion_arm_mm": "ankle_dorsiflexion_arm",
+          "hip_adduction_arm_mm": "hip_adduction_arm", "length_mm": "length", "fx": ("force", 0), "fy": ("force", 1), "fz": ("force", 2),
+          "mx_mm": ("moment", 0), "my_mm": ("moment", 1), "mz_mm": ("moment", 2)}
+
+
+def slow_geometry(muscle, quantity, degrees):
+    """One column by the matrix of basis functions, straight from the table."""
+    with TABLE.open(newline="") as stream:
+        for row in csv.DictReader(stream):
+            if (row["muscle"], row["quantity"]) == (muscle, quantity):
+                return design(row["basis"], *degrees) @ [float(row[f"c{i}"]) for i in range(SIZES[row["basis"]])]
+    return None
+
+
+@pytest.mark.parametrize("muscle", ["bflh", "gasmed", "vaslat", "bfsh", "psoas", "soleus", "tibant", "glmed2", "tfl"])
+def test_every_quantity_is_its_polynomial(muscle):
+    """The kernel for all muscles at once against the matrix of basis functions, also outside the tables."""
+    rng = np.random.default_rng(7)
+    degrees = [rng.uniform(-50.0, 150.0, 60) for _ in range(3)]
+    geometry, column = muscle_geometry(ALL, *map(np.radians, degrees)), ALL.index(muscle)
+    loaded = ACHILLES_ARM_MM / np.mean([-slow_geometry(name, "ankle_dorsiflexion_arm_mm", [np.zeros(1), np.zeros(1), np.full(1, -10.0)]) for name in ACHILLES])
+    found = 0
+    for quantity, field in FIELDS.items():
+        got = getattr(geometry, field)[:, column] if isinstance(field, str) else getattr(geometry, field[0])[:, column, field[1]]
+        expected = slow_geometry(muscle, quantity, degrees)
+        if expected is None:
+            assert np.isnan(got).all() if quantity == "length_mm" else not got.any()
+            continue
+        found += 1
+        factor = loaded if muscle in ACHILLES and quantity == "ankle_dorsiflexion_arm_mm" else 1.0
+        np.testing.assert_allclose(got, factor * expected, rtol=1e-12, atol=1e-10)
+    assert found >= 1
+    constant = slow_geometry(muscle, "max_isometric_force_n", degrees)[0]
+    assert geometry.max_isometric_force[column] == constant
+    assert geometry.pennation[column] == pytest.approx(np.radians(slow_geometry(muscle, "pennation_deg", degrees)[0]))
+
+
+def test_columns_follow_the_names_and_bad_frames_stay_apart():
+    chosen = ("soleus", "recfem", "glmax2", "bfsh")
+    degrees = angles([5, 40, np.nan], [0, 30, 10], [0, 10, 5])
+    some, everyone = muscle_geometry(chosen, *degrees), muscle_geometry(ALL, *degrees)
+    columns = [ALL.index(name) for name in chosen]
+    for name in ("knee_extension_arm", "hip_flexion_arm", "ankle_dorsiflexion_arm", "length", "force", "moment"):
+        np.testing.assert_array_equal(getattr(some, name), getattr(everyone, name)[:, columns])
+    for name in ("max_isometric_force", "optimal_fiber_length", "tendon_slack_length", "pennation"):
+        np.testing.assert_array_equal(getattr(some, name), getattr(everyone, name)[columns])
+    assert np.isnan(some.knee_extension_arm[2, [1, 3]]).all() and np.isfinite(some.knee_extension_arm[:2]).all()
+    with pytest.raises(ValueError, match="read-only"):
+        some.pennation[0] = 0.0
+
+
 def test_strength_falls_off_the_optimal_length_and_grows_with_mass():
     g = muscle_geometry(KNEE_MUSCLES, *angles([0, 60, 120], [0, 0, 0], [0, 0, 0]))
     factor = active_force_factor(g)
@@ -93,11 +147,11 @@ def test_strength_falls_off_the_optimal_length_and_grows_with_mass():
     light, heavy = Subject(body_mass_kg=60.0), Subject(body_mass_kg=120.0)
     np.testing.assert_allclose(capacity(g, heavy, MuscleModel()), 2.0 * capacity(g, light, MuscleModel()))
     assert strength_scale(Subject(body_mass_kg=75.0)) == 1.0
-    weights = effort_weights(g, MuscleModel())
+    weights = effort_weights(g, MuscleModel(effort="volume"))
     assert weights.mean() == pytest.approx(1.0) and weights[KNEE_MUSCLES.index("vaslat")] > weights[KNEE_MUSCLES.index("grac")]
 
 
-@pytest.mark.parametrize(("field", "value"), [("effort", "fatigue"), ("least_activation", -0.1), ("least_activation", float("nan")), ("steadiness", 9.0),
+@pytest.mark.parametrize(("field", "value"), [("effort", "fatigue"), ("stability", -0.1), ("joint_load_cost", float("nan")), ("steadiness", 9.0),
                                               ("strength_scale", 0.0), ("co_contraction", 1), ("moment_variation", "much")])
 def test_bad_settings_say_what_and_where(field, value):
     with pytest.raises(InputError, match=f"muscles.{field}"):
