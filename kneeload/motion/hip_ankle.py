@@ -1,16 +1,17 @@
 """Hip and ankle over a cycle: the muscles that cross the knee also cross these joints.
 
-Walking: curves fitted to the supplement of Schwartz 2008 (doi 10.1016/j.jbiomech.2008.03.015; five speeds), because the source of the knee
-curves publishes no hip and ankle table that could be used. Its people are children and adolescents, so moments are carried to adults as
-moment / (mass x height); the resulting calf moment of 1.5 N m/kg is that of adults (Winter 1991). With the knee flexion of the other source the
-lean of the shank equals ankle dorsiflexion within 3 degrees while the foot is flat.
+Walking: curves fitted to the supplement of Schwartz 2008 (doi 10.1016/j.jbiomech.2008.03.015; five speeds), because no table of adults
+for hip and ankle could be had. Its people are children and adolescents. Their ankle moment is carried to adults by the ratio of the
+peaks: in the adults of Bovi 2011 the regression lines of ankle moment on ankle angle before and after the peak meet at 1.25, 1.32 and
+1.33 N m/kg in very slow, slow and natural walking (fit of the published curves by nikorose87/DJS-GA,
+Ferrarin/LinearStiffnessResultsFerrarin.csv), which is 1.10 (1.09 to 1.12) times the peak of the children at the same Froude number. The
+hip moment is carried over by mass x height.
 
 Stairs: no table was found; control points (percent of the cycle, value) drawn to the shape and size that Riener 2002 (doi
-10.1016/S0966-6362(01)00162-X) and Novak and Brouwer 2011 (doi 10.1016/j.gaitpost.2010.09.024) describe, joined by a monotone cubic. They are
-assumptions, checked against the knee curves: with the foot flat the lean of the shank equals ankle dorsiflexion within 6 degrees, and
-the ankle moment with the lean gives the knee moment within 0.5 N m/kg. The hip moment of ascent is set between these sources and statics
-without fore-aft force (1.5 N m/kg); Costigan 2002 (doi 10.1016/s0966-6362(01)00201-6) finds it of the size of the knee's. Ranges: angles
+10.1016/S0966-6362(01)00162-X) and Novak and Brouwer 2011 (doi 10.1016/j.gaitpost.2010.09.024) describe, joined by a monotone cubic. Ranges: angles
 8 degrees, moments 30 % of their peak.
+
+These are first estimates: `force_line` moves them, within their uncertainty, until hip, knee and ankle share one ground reaction.
 
 Hip flexion is the thigh against the pelvis: inclination of the thigh plus `PELVIC_TILT_DEG`.
 """
@@ -35,6 +36,7 @@ WALKING_CURVES = ("thigh_inclination_deg", "ankle_dorsiflexion_deg", "hip_extens
 # Forward tilt of the pelvis against its pose in quiet standing, which is the zero of the muscle model. Assumption, range 3 to 12 degrees.
 PELVIC_TILT_DEG = 7.0
 _CHILD_HEIGHT_M = 1.42  # mean height of Schwartz's people (mean age 10.5 years; the height is not in the supplement). Assumption, range 1.36 to 1.48
+_ANKLE_GROWTH = 1.10  # ankle moment per kg of adults over that of Schwartz's people; see the head of this file. Range 1.05 to 1.20
 LEG_LENGTH = 0.530  # hip height, fraction of height (Winter 2009, figure 4.1)
 SAMPLES = 101
 
@@ -120,6 +122,7 @@ def walking_cycle_s(speed_m_s: float, height_m: float) -> float:
     return 2.0 * float(np.sqrt(LEG_LENGTH * height_m / GRAVITY_M_S2)) / rate
 
 
+@lru_cache(maxsize=64)
 def walking_hip_ankle(relative_speed: float) -> HipAnkle:
     """Curves of level walking at `relative_speed` (body heights per second, of a person of the height `SOURCE_HEIGHT_M`)."""
     interpolant, low, high = _by_speed()
@@ -127,7 +130,7 @@ def walking_hip_ankle(relative_speed: float) -> HipAnkle:
     thigh, ankle, hip_moment, ankle_moment, fore_aft = interpolant(min(max(speed, low), high))
     growth = SOURCE_HEIGHT_M / _CHILD_HEIGHT_M
     return HipAnkle(hip_flexion_deg=thigh + PELVIC_TILT_DEG, ankle_dorsiflexion_deg=ankle, hip_extension_moment_nm_kg=growth * hip_moment,
-                    ankle_plantarflexion_moment_nm_kg=growth * ankle_moment, fore_aft_force_bw=fore_aft, source=_table()["source"])
+                    ankle_plantarflexion_moment_nm_kg=_ANKLE_GROWTH * ankle_moment, fore_aft_force_bw=fore_aft, source=_table()["source"])
 
 
 @lru_cache(maxsize=4)

@@ -8,10 +8,14 @@ from numpy.typing import NDArray
 from kneeload.subject.person import Subject
 from kneeload.units import DEG, MM_PER_M
 
-# Lengths as fractions of height and masses as fractions of body mass: Drillis and Contini 1966; Winter 2009, Biomechanics and Motor Control of
-# Human Movement, 4th ed., figure 4.1 and table 4.1.
+# Lengths as fractions of height and masses as fractions of body mass: Drillis and Contini 1966; Winter 2009, Biomechanics and Motor
+# Control of Human Movement, 4th ed., figure 4.1 and table 4.1.
 THIGH_LENGTH, SHANK_LENGTH = 0.245, 0.246
+ANKLE_HEIGHT, HIP_HEIGHT = 0.039, 0.530
 SHANK_AND_FOOT_MASS, LEG_MASS = 0.061, 0.161
+
+# Distance between the hip centres, fraction of height (172 mm at 1.72 m). Assumption, range 0.09 to 0.11.
+HIP_SPACING = 0.100
 
 # Varus of the adults behind the normative curves, degrees. Their radiographs are not published; healthy adults have 1.35 (SD 2.04) degrees
 # (118 women, PMC4349645) and 1.3 (SD 2.3) degrees (250 men and women, Bellemans 2012, doi 10.1007/s11999-011-1936-5). Range 0.8 to 1.9.
@@ -27,11 +31,6 @@ def knee_shift_mm(varus_deg: float, height_m: float) -> float:
     thigh, shank = THIGH_LENGTH * height_m * MM_PER_M, SHANK_LENGTH * height_m * MM_PER_M
     side = np.sqrt(thigh**2 + shank**2 + 2.0 * thigh * shank * np.cos(varus_deg * DEG))
     return float(thigh * shank * np.sin(varus_deg * DEG) / side)
-
-
-def alignment_lever_arm_mm(subject: Subject) -> float:
-    """Lever arm that this person's alignment adds to the frontal lever arm of the source's adults, mm, lateral positive."""
-    return knee_shift_mm(subject.varus_deg, subject.height_m) - knee_shift_mm(REFERENCE_VARUS_DEG, subject.height_m)
 
 
 def shank_and_foot_weight_n(subject: Subject) -> float:

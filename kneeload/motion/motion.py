@@ -29,8 +29,11 @@ class Motion:
         net_anterior_force: (101,) N, across the tibia, positive pulls the tibia forwards (same parts as `net_axial_force`), or None where unknown.
         cycles_per_second: how often the cycle repeats while the activity lasts, 1/s (0 for a static pose).
         source: citation of the curves.
-        knee_extension_moment_sd, knee_adduction_moment_sd: (101,) N mm between-person standard deviation, or None.
+        knee_extension_moment_sd, knee_adduction_moment_sd: (101,) N mm between-person standard deviation (of a recorded mean: between strides), or None.
         measured: columns that came with a recorded file and are not inputs, such as measured_medial_force_n: name -> (101,).
+        hip_abduction_moment: (101,) N mm, internal, abduction positive (what the abductors of the loaded hip balance), or None.
+        knee_rotation_moment: (101,) N mm, internal, internal rotation of the tibia positive, or None.
+        knee_flexion_sd: (101,) rad between-person standard deviation of the knee flexion, or None.
     """
 
     activity: str
@@ -50,6 +53,9 @@ class Motion:
     knee_adduction_moment_sd: NDArray[np.float64] | None = None
     measured: dict[str, NDArray[np.float64]] | None = None
     net_anterior_force: NDArray[np.float64] | None = None
+    hip_abduction_moment: NDArray[np.float64] | None = None
+    knee_rotation_moment: NDArray[np.float64] | None = None
+    knee_flexion_sd: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         arrays = [getattr(self, name) for name in self.__slots__] + list((self.measured or {}).values())

@@ -1,163 +1,286 @@
-"""Recorded motion: one cycle of a person, with net joint moments from inverse dynamics, from CSV or OpenSim .mot/.sto."""
+"""Recorded motion: strides of a person from CSV or OpenSim files, each one cycle of 101 samples."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kneeload.errors import InputError
+from kneeload.motion.filtering import described, low_pass
+from kneeload.motion.frontal import hip_abduction_moment, sway
 from kneeload.motion.gait import GaitChange, extension_scale, gait_lever_arm
-from kneeload.motion.limb import shank_and_foot_weight_n
+from kneeload.motion.leg_from_ground import GroundedLeg, force_file, grounded_leg, no_overlap, plates_of
+from kneeload.motion.limb import knee_shift_mm, shank_and_foot_weight_n
 from kneeload.motion.motion import Motion
-from kneeload.motion.table_file import Table, read_table
+from kneeload.motion.recorded_columns import (
+    FORCES,
+    NEEDED_ANGLES,
+    NEEDED_MOMENTS,
+    PLACE,
+    check_units,
+    find_columns,
+    missing_columns,
+    time_of,
+)
+from kneeload.motion.recording import Recording
+from kneeload.motion.strides import CONTACT_N, SAMPLES, Curve, check_gap, grid, stride_windows, strikes
+from kneeload.motion.table_file import read_table
 from kneeload.subject.person import Subject
 from kneeload.units import DEG, MM_PER_M, NMM_PER_NM
 
-SAMPLES, FEWEST_ROWS = 101, 20
-REQUIRED = ("time_s", "knee_flexion_deg", "knee_extension_moment_nm", "knee_adduction_moment_external_nm")
-FORCES = ("knee_axial_net_force_n", "vertical_ground_reaction_n")  # one of the two
-OPTIONAL = ("hip_flexion_deg", "ankle_dorsiflexion_deg", "hip_flexion_moment_nm", "ankle_dorsiflexion_moment_nm")
-_KNOWN = REQUIRED + FORCES + OPTIONAL
+Array = NDArray[np.float64]
 
-_LARGEST_MOMENT_NM = 600.0  # no joint of a walking, climbing or rising person has more; in N mm every stride has
-_SMALLEST_STRIDE_MOMENT_NM = 3.0  # a leg that carries the body has more at the knee; in N m/kg it never has
-_RADIANS = 2.2  # 126 degrees in radians
+_CARRIED_BW = 0.3  # a stride on a plate carries at least this; assumption, range 0.2 to 0.5
 
 
-def read_recorded(path: str | Path, subject: Subject, columns: Mapping[str, str] | None = None,
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Trial:
+    """Everything that was read, over its own times: our name -> curve in our unit; columns that are handed on; the leg on its plates."""
+
+    curves: dict[str, Curve]
+    measured: dict[str, Curve]
+    ground: GroundedLeg | None
+    side: str
+    loads_from: str
+
+
+def read_recorded(recording: Recording | str | Path, subject: Subject, columns: Mapping[str, str] | None = None,
                   gait_changes: Sequence[GaitChange] = ()) -> Motion:
-    """Read one cycle and resample it to 101 samples at equal time steps.
+    """The stride of a recording that is asked for (`Recording.stride`), or the mean of all.
 
-    The file holds one cycle from first to last row. Columns, by our names: `time_s`, `knee_flexion_deg`, `knee_extension_moment_nm`
-    (internal), `knee_adduction_moment_external_nm`, and `knee_axial_net_force_n` (compression positive) or `vertical_ground_reaction_n`;
-    optional `hip_flexion_deg`, `ankle_dorsiflexion_deg`, `hip_flexion_moment_nm` and `ankle_dorsiflexion_moment_nm` (internal, flexion and
-    dorsiflexion positive). Angles that are missing are taken as 0, moments that are missing as unknown. Columns that begin with
-    `measured_` are handed on. With a ground reaction the axial force is that force less the weight of shank and foot (the shank taken as
-    upright in stance, inertia neglected).
+    A mean carries the standard deviation between its strides in `knee_flexion_sd`, `knee_extension_moment_sd` and
+    `knee_adduction_moment_sd`.
 
     Args:
-        path: .csv, .mot or .sto file.
-        subject: whose knee it is (body weight bounds the forces).
-        columns: our name -> name in the file; a leading "-" turns the sign. Names left out are looked up as they are; `time` serves as time.
+        recording: files and settings; a path alone stands for a file with everything in it.
+        subject: whose knee it is (side; body weight bounds the forces; height and mass give segments where no model is given).
+        columns: with a path, our name -> name in the file; a leading "-" turns the sign.
         gait_changes: changes of gait on top of the recorded one.
 
     Raises:
-        InputError: the file cannot be used; the sentence says what is wrong.
+        InputError: the files cannot be used; the sentence says what is wrong.
     """
-    table = read_table(path)
-    found = _find(table, dict(columns or {}))
-    _check_rows(table, found)
-    values = {name: _values(table, name, source) for name, source in found.items()}
-    _check_units(values, subject, table.path)
-    return _motion(_resample(values), subject, gait_changes, table.path)
+    if not isinstance(recording, Recording):
+        recording = Recording(file=str(recording), columns=columns)
+    strides = read_strides(recording, subject, gait_changes)
+    if recording.stride == "mean":
+        return mean_stride(strides)
+    number = 1 if recording.stride is None else int(recording.stride)
+    if number > len(strides):
+        raise InputError("stride", where="activity.stride", got=number, allowed=f"1 to {len(strides)}, or mean", why=f"{recording.name} has {len(strides)} whole strides of that leg")
+    return strides[number - 1]
 
 
-def _find(table: Table, columns: dict[str, str]) -> dict[str, str]:
-    """Our name -> the file's name (with its sign), for each column that is there."""
-    unknown = sorted(set(columns) - set(_KNOWN))
-    if unknown:
-        raise InputError("column mapping", where="activity.columns", got=", ".join(unknown), allowed="among " + ", ".join(_KNOWN),
-                         why="the left-hand names are those of kneeload")
-    found = {name: columns.get(name, name) for name in _KNOWN}
-    if "time_s" not in columns and "time_s" not in table.names:
-        found["time_s"] = "time"
-    found = {name: source for name, source in found.items() if source.removeprefix("-") in table.names}
-    missing = [f"{name} (as {columns[name]})" if name in columns else name for name in _KNOWN
-               if name not in found and (name in REQUIRED or name in columns)]
-    if not any(name in found for name in FORCES):
-        missing.append(" or ".join(FORCES))
+def read_strides(recording: Recording, subject: Subject, gait_changes: Sequence[GaitChange] = ()) -> tuple[Motion, ...]:
+    """All whole strides of one leg in a recording, each resampled to 101 samples at equal time steps.
+
+    Columns, by our names: `time_s`, `knee_flexion_deg`, `knee_extension_moment_nm` (internal), `knee_adduction_moment_external_nm`, and
+    `knee_axial_net_force_n` (compression positive) or `vertical_ground_reaction_n`; optional `hip_flexion_deg`,
+    `ankle_dorsiflexion_deg`, `hip_flexion_moment_nm`, `ankle_dorsiflexion_moment_nm`, `hip_abduction_moment_nm` (internal; flexion,
+    dorsiflexion, abduction positive), `knee_rotation_moment_nm` (external, internal rotation positive) and `knee_anterior_net_force_n`
+    (positive pulls the tibia forwards).
+    Angles that are missing are taken as 0, moments that are missing as unknown. Columns that begin with `measured_` are handed on.
+
+    OpenSim's own names need no mapping. Its inverse dynamics gives internal moments along the coordinates: the extension moment is
+    -knee_angle_moment, the external adduction and rotation moments -knee_adduction_moment and -knee_rotation_moment, hip abduction
+    -hip_adduction_moment, hip flexion and ankle dorsiflexion as they are. Left coordinates of OpenSim's models are mirrored, so a left leg
+    needs no sign; a model whose left hip adduction and rotation are not mirrored needs `-` for them in `columns`. Forces and pelvis are
+    mirrored here.
+
+    With force plates, moments and forces that the files do not have are computed from the ground reaction (`leg_loads`). Otherwise the
+    axial force is the ground reaction less the weight of shank and foot (the shank taken as upright in stance, inertia neglected).
+
+    A stride is from heel strike to heel strike (`strides`), or from `start_s` to `end_s`, or, where no ground reaction shows a whole
+    stride, the file from first to last row.
+
+    Raises:
+        InputError: the files cannot be used; the sentence says what is wrong.
+    """
+    trial = _read(recording, subject)
+    windows = _windows(recording, trial, subject)
+    return tuple(_motion(recording, trial, window, f"stride {number} of {len(windows)}", subject, gait_changes) for number, window in enumerate(windows, 1))
+
+
+def mean_stride(strides: Sequence[Motion]) -> Motion:
+    """Mean of strides at equal cycle percent, with their standard deviation (n - 1); of one stride, the stride itself."""
+    if len(strides) == 1:
+        return strides[0]
+    first = strides[0]
+    numbers = [item.name for item in fields(Motion) if item.name != "stance" and isinstance(getattr(first, item.name), np.ndarray)]
+    stacks = {name: np.stack([getattr(stride, name) for stride in strides]) for name in numbers}
+    measured = None if first.measured is None else {name: np.mean([(stride.measured or {})[name] for stride in strides], axis=0) for name in first.measured}
+    spread = {f"{name}_sd": stacks[name].std(axis=0, ddof=1) for name in ("knee_flexion", "knee_extension_moment", "knee_adduction_moment")}
+    return replace(first, **{name: stack.mean(axis=0) for name, stack in stacks.items()}, **spread, measured=measured,  # type: ignore[arg-type]
+                   stance=np.mean([stride.stance for stride in strides], axis=0) >= 0.5,
+                   cycles_per_second=1.0 / float(np.mean([stride.time[-1] for stride in strides])),
+                   source=first.source.replace(f"stride 1 of {len(strides)}", f"mean of {len(strides)} strides"))
+
+
+def _read(recording: Recording, subject: Subject) -> _Trial:
+    if Path(recording.file).suffix.lower() == ".c3d":
+        raise InputError("recorded motion", where="activity.file", got=recording.name, allowed="joint angles in .csv, .mot or .sto (a .c3d file serves as activity.forces_file)",
+                         why="a .c3d file has markers and forces, and joint angles and moments need a model of the person's bones (inverse kinematics) on top")
+    side = recording.leg or subject.side
+    mapping = dict(recording.columns or {})
+    paths = [recording.file, recording.moments_file, force_file(recording)]
+    tables = [read_table(path) for path in dict.fromkeys(path for path in paths if path is not None and Path(path).suffix.lower() != ".c3d")]
+    times = {table.path: time_of(table, mapping) for table in tables}
+    found = find_columns(tables, mapping, side)
+    missing = [name for name in NEEDED_ANGLES if name not in found]
+    plates = plates_of(recording, tables[::-1])
     if missing:
-        raise InputError("columns", where=str(table.path), got=", ".join(table.names), allowed="complete; missing: " + ", ".join(missing),
-                         why="the load on the knee is computed from them (activity.columns maps other names)")
-    return found | {name: name for name in table.names if name.startswith("measured_")}
+        raise missing_columns(tables, missing + _absent(found, bool(plates)))
+    ground = grounded_leg(recording, side, found, plates, subject) if plates else None
+    curves = {name: _filtered(recording, name, column.curve(times[column.table.path])) for name, column in found.items() if name != "time_s" and name not in PLACE}
+    loads_from = "file"
+    if ground is not None:
+        computed = _computed(ground)
+        if recording.moments == "ground_reaction" and not computed:
+            raise missing_columns(tables, [name for name in PLACE if name.startswith("pelvis_") and name not in found] or ["hip_flexion_deg or ankle_dorsiflexion_deg"])
+        if recording.moments == "file":
+            computed = {name: curve for name, curve in computed.items() if not name.endswith("_nm")}
+        from_file = {name: curve for name, curve in curves.items() if recording.moments != "ground_reaction" or name not in computed}
+        used = sorted(name for name in computed if name.endswith("_nm") and name not in from_file)
+        loads_from = _origin(ground, used, computed)
+        curves = computed | from_file
+        curves |= {"vertical_ground_reaction_n": _filtered(recording, "vertical_ground_reaction_n", ground.vertical)}
+    missing = _absent(curves, False)
+    if missing:
+        raise missing_columns(tables, missing)
+    measured = {name: Curve(time=times[tables[0].path], values=tables[0].column(name)) for name in tables[0].names if name.startswith("measured_")}
+    return _Trial(curves=curves, measured=measured, ground=ground, side=side, loads_from=loads_from)
 
 
-def _check_rows(table: Table, found: dict[str, str]) -> None:
-    rows = table.values.shape[0]
-    if rows < FEWEST_ROWS:
-        raise InputError("number of rows", where=str(table.path), got=rows, allowed=f"at least {FEWEST_ROWS}", why="fewer samples do not describe a cycle")
-    step = np.diff(table.column(found["time_s"].removeprefix("-")))
-    if not np.all(step > 0.0):
-        line = table.first_line + int(np.argmin(step > 0.0)) + 1
-        raise InputError("time", where=f"{table.path}, line {line}", got="a step that is not forward", allowed="strictly increasing", why="a cycle runs forward")
+def _absent(found: Mapping[str, object], with_plates: bool) -> list[str]:
+    """Loads that are missing."""
+    if with_plates:
+        return []
+    missing = [name for name in NEEDED_MOMENTS if name not in found]
+    return missing + ([] if any(name in found for name in FORCES) else [" or ".join(FORCES)])
 
 
-def _values(table: Table, name: str, source: str) -> NDArray[np.float64]:
-    """One column under our name and unit, (rows,)."""
-    values = table.column(source.removeprefix("-"))
-    if source.startswith("-"):
-        values = -values
-    radians = name.endswith("_deg") and not table.in_degrees and not source.endswith("_deg")
-    return values / DEG if radians else values
+def _computed(ground: GroundedLeg) -> dict[str, Curve]:
+    """Loads from the ground reaction under our column names and units."""
+    loads = ground.loads
+    if loads is None:
+        return {}
+    names = {"hip_flexion_moment_nm": loads.hip_flexion_moment, "hip_abduction_moment_nm": loads.hip_abduction_moment,
+             "knee_extension_moment_nm": loads.knee_extension_moment, "knee_adduction_moment_external_nm": loads.knee_adduction_moment,
+             "knee_rotation_moment_nm": -loads.knee_rotation_moment, "ankle_dorsiflexion_moment_nm": loads.ankle_dorsiflexion_moment}
+    curves = {name: Curve(time=ground.time, values=values / NMM_PER_NM) for name, values in names.items()}
+    return curves | {"knee_axial_net_force_n": Curve(time=ground.time, values=loads.axial_force),
+                     "knee_anterior_net_force_n": Curve(time=ground.time, values=loads.anterior_force)}
 
 
-def _check_units(values: dict[str, NDArray[np.float64]], subject: Subject, path: Path) -> None:
-    """Refuse values whose size shows another unit than the name says."""
-    peak = {name: float(np.abs(column).max()) for name, column in values.items()}
-    span = float(np.ptp(values["time_s"]))
-    _unit("time_s", 0.2 <= span <= 20.0, f"a cycle of {span:.4g}", "a cycle of 0.2 to 20 s", "it looks like milliseconds or frames", path)
-    for name in peak:
-        if name.endswith("_deg"):
-            _unit(name, peak[name] <= 180.0, f"values to {peak[name]:.4g}", "within 180 degrees", "no joint turns further", path)
-        if name.endswith("_nm"):
-            _unit(name, peak[name] <= _LARGEST_MOMENT_NM, f"values to {peak[name]:.4g}", "within 600 N m", "it looks like N mm", path)
-    knee_moment = max(peak["knee_extension_moment_nm"], peak["knee_adduction_moment_external_nm"])
-    _unit("knee_flexion_deg", peak["knee_flexion_deg"] >= _RADIANS or knee_moment < 10.0, f"values to {peak['knee_flexion_deg']:.4g}", "degrees",
-          "it looks like radians", path)
-    bend = float(values["knee_flexion_deg"].min())
-    _unit("knee_flexion_deg", bend >= -30.0, f"values down to {bend:.4g}", "flexion positive, at least -30 degrees",
-          "it looks like the opposite sign (map it as -name)", path)
-    for name in FORCES:
-        if name in peak:
-            low = float(values[name].min())
-            _unit(name, low > -peak[name], f"values down to {low:.4g}", "compression positive", "it looks like the opposite sign (map it as -name)", path)
-            weight = subject.body_weight_n
-            _unit(name, peak[name] > 0.05 * weight, f"values to {peak[name]:.4g}", "newtons", "it looks like body weights or kilonewtons", path)
-            _unit(name, peak[name] < 10.0 * weight, f"values to {peak[name]:.4g}", "newtons, below 10 body weights", "ground reactions stay below it", path)
-            _unit("knee moments", peak[name] < 0.7 * weight or knee_moment >= _SMALLEST_STRIDE_MOMENT_NM, f"values to {knee_moment:.4g}", "N m",
-                  "it looks like N m per kg", path)
+def _origin(ground: GroundedLeg, used: list[str], computed: dict[str, Curve]) -> str:
+    """Where net moments come from, in words; `used` are those that come from the ground reaction."""
+    if not used:
+        return "file"
+    if len(used) == sum(name.endswith("_nm") for name in computed):
+        return ground.source
+    return f"file, and for {', '.join(name.rsplit('_moment', 1)[0].replace('_', ' ') for name in used)} {ground.source}"
 
 
-def _unit(name: str, good: bool, got: str, allowed: str, why: str, path: Path) -> None:
-    if not good:
-        raise InputError(f"unit or sign of {name}", where=str(path), got=got, allowed=allowed, why=why)
+def _filtered(recording: Recording, name: str, curve: Curve) -> Curve:
+    kind = "angle_cutoff_hz" if name.endswith("_deg") else "force_cutoff_hz"
+    return Curve(time=curve.time, values=low_pass(curve.time, curve.values, getattr(recording, kind), f"activity.{kind}"))
 
 
-def _resample(values: dict[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
-    """101 samples at equal time steps; a file that has them already is taken as it is."""
-    from scipy.interpolate import PchipInterpolator  # here: its import takes longer than a whole motion
+def _windows(recording: Recording, trial: _Trial, subject: Subject) -> tuple[tuple[float, float], ...]:
+    """Start and end of each stride, s, within the time that all files have in common."""
+    first = max(float(curve.time[0]) for curve in trial.curves.values())
+    last = min(float(curve.time[-1]) for curve in trial.curves.values())
+    if last - first <= 0.0:
+        spans = sorted({(float(curve.time[0]), float(curve.time[-1])) for curve in trial.curves.values()})
+        raise no_overlap(recording.name, spans[0], "the other files", spans[-1])
+    if recording.start_s is not None or recording.end_s is not None:
+        window = (first if recording.start_s is None else recording.start_s, last if recording.end_s is None else recording.end_s)
+        if window[0] < first - 1e-6 or window[1] > last + 1e-6 or window[1] - window[0] < 0.2:
+            raise InputError("start and end of the stride", where="activity.start_s, activity.end_s", got=f"{window[0]:g} to {window[1]:g} s",
+                             allowed=f"within {first:.4g} to {last:.4g} s", why="that is the time which all files have in common")
+        return (window,)
+    vertical = trial.ground.vertical if trial.ground is not None else _vertical(trial.curves, subject)
+    struck = strikes(vertical, subject.body_weight_n)
+    windows = stride_windows(struck, np.empty(0) if trial.ground is None else trial.ground.reached)
+    whole = tuple(window for window in windows if window[0] >= first - 1e-6 and window[1] <= last + 1e-6)
+    if whole:
+        return whole
+    if trial.ground is not None or recording.stride is not None:
+        raise InputError("strides", where="activity.file", got=f"{len(struck)} heel strikes of the {trial.side} foot from {first:.4g} to {last:.4g} s",
+                         allowed="at least one stride from heel strike to heel strike, or activity.start_s and activity.end_s given", why="no stride was found")
+    return ((first, last),)
 
-    time = values["time_s"] - values["time_s"][0]
-    grid = np.linspace(0.0, time[-1], SAMPLES)
-    if time.size == SAMPLES and np.abs(time - grid).max() < 0.02 * grid[1]:
-        return values | {"time_s": time}
-    return {name: PchipInterpolator(time, column)(grid) for name, column in values.items()} | {"time_s": grid}
+
+def _vertical(curves: dict[str, Curve], subject: Subject) -> Curve:
+    if "vertical_ground_reaction_n" in curves:
+        return curves["vertical_ground_reaction_n"]
+    axial = curves["knee_axial_net_force_n"]
+    return Curve(time=axial.time, values=axial.values + shank_and_foot_weight_n(subject))
 
 
-def _motion(values: dict[str, NDArray[np.float64]], subject: Subject, gait_changes: Sequence[GaitChange], path: Path) -> Motion:
-    lower = shank_and_foot_weight_n(subject)
-    if "knee_axial_net_force_n" in values:
-        axial = values["knee_axial_net_force_n"]
-        ground = np.maximum(axial + lower, 0.0)
-    else:
-        ground = values["vertical_ground_reaction_n"]
-        axial = ground - lower
-    stance = axial > 0.0
+def _motion(recording: Recording, trial: _Trial, window: tuple[float, float], which: str, subject: Subject, gait_changes: Sequence[GaitChange]) -> Motion:
+    time = grid(window)
+    for name, curve in (trial.curves | trial.measured).items():
+        check_gap(curve, window, name, recording.name)
+    values = {name: _resampled(curve, time) for name, curve in (trial.curves | trial.measured).items()}
+    if trial.ground is not None and values["vertical_ground_reaction_n"].max() < _CARRIED_BW * subject.body_weight_n:
+        raise InputError("ground reaction in the stride", where="activity.forces_file", got=f"at most {values['vertical_ground_reaction_n'].max():.0f} N from {window[0]:.4g} to {window[1]:.4g} s",
+                         allowed=f"above {_CARRIED_BW:g} body weights", why="the foot did not step on a plate in that time, or it is another foot's plate")
+    check_units({name: column for name, column in values.items() if name in trial.curves} | {"time_s": time}, subject, recording.file)
+    axial, ground, stance = _axial(trial, values, time, subject)
     lever_arm = gait_lever_arm(gait_changes, stance, subject.height_m * MM_PER_M)
     zero = np.zeros(SAMPLES)
-    hip_moment, ankle_moment = values.get("hip_flexion_moment_nm"), values.get("ankle_dorsiflexion_moment_nm")
+
+    def moment(name: str, sign: float) -> Array | None:
+        return sign * values[name] * NMM_PER_NM if name in values else None
+
     return Motion(
-        activity="recorded", time=values["time_s"], stance=stance,
-        knee_flexion=values["knee_flexion_deg"] * DEG,
-        hip_flexion=values.get("hip_flexion_deg", zero) * DEG,
-        ankle_dorsiflexion=values.get("ankle_dorsiflexion_deg", zero) * DEG,
+        activity="recorded", time=time - time[0], stance=stance, knee_flexion=values["knee_flexion_deg"] * DEG,
+        hip_flexion=values.get("hip_flexion_deg", zero) * DEG, ankle_dorsiflexion=values.get("ankle_dorsiflexion_deg", zero) * DEG,
         knee_extension_moment=values["knee_extension_moment_nm"] * NMM_PER_NM * extension_scale(gait_changes),
         knee_adduction_moment=values["knee_adduction_moment_external_nm"] * NMM_PER_NM + ground * lever_arm,
-        hip_extension_moment=None if hip_moment is None else -hip_moment * NMM_PER_NM,
-        ankle_plantarflexion_moment=None if ankle_moment is None else -ankle_moment * NMM_PER_NM,
-        net_axial_force=axial.copy(), cycles_per_second=1.0 / float(values["time_s"][-1]), source=f"recorded: {path.name}",
-        measured={name: column.copy() for name, column in values.items() if name.startswith("measured_")} or None,
+        hip_extension_moment=moment("hip_flexion_moment_nm", -1.0), ankle_plantarflexion_moment=moment("ankle_dorsiflexion_moment_nm", -1.0),
+        hip_abduction_moment=_hip_abduction(values, ground, stance, window, subject, lever_arm), knee_rotation_moment=moment("knee_rotation_moment_nm", -1.0),
+        net_axial_force=axial.copy(), net_anterior_force=values.get("knee_anterior_net_force_n"), cycles_per_second=1.0 / (window[1] - window[0]),
+        source=f"recorded: {recording.name}, {trial.side} leg, {which} ({window[0]:.3f} to {window[1]:.3f} s), "
+               f"{described(recording.angle_cutoff_hz, recording.force_cutoff_hz)}; net moments: {trial.loads_from}",
+        measured={name: values[name].copy() for name in trial.measured} or None,
     )
+
+
+def _hip_abduction(values: dict[str, Array], ground: Array, stance: NDArray[np.bool_], window: tuple[float, float], subject: Subject,
+                   lever_arm: Array) -> Array | None:
+    """Internal hip abduction moment, (101,) N mm: as recorded; where only the other hip moment is, from the adduction moment at the knee
+    and the force line of one-leg support (`frontal.hip_abduction_moment`); else unknown. Changes of gait act on it as on the knee."""
+    if "hip_abduction_moment_nm" in values:
+        return values["hip_abduction_moment_nm"] * NMM_PER_NM + ground * lever_arm
+    if "hip_flexion_moment_nm" not in values:
+        return None
+    straight = values["knee_adduction_moment_external_nm"] * NMM_PER_NM - ground * knee_shift_mm(subject.varus_deg, subject.height_m)
+    share = sway(stance, window[1] - window[0], subject.height_m)
+    return hip_abduction_moment(straight + ground * lever_arm, np.where(stance, ground, 0.0), share, None, subject.body_weight_n, subject.height_m)
+
+
+def _axial(trial: _Trial, values: dict[str, Array], time: Array, subject: Subject) -> tuple[Array, Array, NDArray[np.bool_]]:
+    """Axial force (N), vertical ground reaction (N) and stance (bool), each (101,)."""
+    lower = shank_and_foot_weight_n(subject)
+    if trial.ground is not None:
+        ground = np.maximum(values["vertical_ground_reaction_n"], 0.0)
+        axial = values.get("knee_axial_net_force_n", ground - lower)
+        return axial, ground, np.interp(time, trial.ground.vertical.time, trial.ground.vertical.values) > CONTACT_N
+    if "knee_axial_net_force_n" in values:
+        axial = values["knee_axial_net_force_n"]
+        return axial, np.maximum(axial + lower, 0.0), axial > 0.0
+    ground = values["vertical_ground_reaction_n"]
+    return ground - lower, ground, ground > lower
+
+
+def _resampled(curve: Curve, time: Array) -> Array:
+    """101 samples; a file that has them already is taken as it is."""
+    if curve.time.size == SAMPLES and np.abs(curve.time - time).max() < 0.02 * (time[1] - time[0]):
+        return curve.values
+    return curve.at(time)

@@ -11,10 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kneeload.units import GRAVITY_M_S2
+
 COEFFICIENTS_FILE = Path(__file__).with_name("coefficients.json")
 SAMPLES = 101
 SOURCE_HEIGHT_M = 1.71  # mean height of the source's adults (Bovi 2011): moments grow with height relative to it
 NATURAL_SPEED = 0.714  # body heights per second, Bovi 2011
+# People change from walking to running where speed^2 / (gravity x leg length) is 0.5 (Kram 1997, doi 10.1242/jeb.200.4.821); in heights
+# per second of the source's adults this is 1.23. Curves are not carried beyond it.
+FASTEST_WALK = float(np.sqrt(0.5 * GRAVITY_M_S2 * 0.530 / SOURCE_HEIGHT_M))
 CURVES = ("knee_flexion_deg", "knee_extension_moment_nm_kg", "knee_adduction_moment_nm_kg", "vertical_force_bw")
 _STANCE_FORCE_BW = 0.15  # mean vertical force at toe-off; with it stance of step ascent ends at 69 %, as published (69.0, SD 3.8 %)
 
@@ -75,28 +80,38 @@ def _stack(name: str) -> NDArray[np.float64]:
 
 
 @lru_cache(maxsize=1)
-def _by_speed() -> tuple[Any, float, float]:
-    """Monotone interpolant of the coefficients over speed, and the slowest and fastest speed of the source (heights/s)."""
+def _by_speed() -> tuple[Any, NDArray[np.float64]]:
+    """Monotone interpolant of the coefficients over speed, and the speeds of the five classes (heights/s)."""
     from scipy.interpolate import PchipInterpolator
 
     names = _table()["walking_classes"]
     speeds = np.array([_table()["classes"][name]["speed_height_per_s"] for name in names])
-    return PchipInterpolator(speeds, np.stack([_stack(name) for name in names])), float(speeds[0]), float(speeds[-1])
+    return PchipInterpolator(speeds, np.stack([_stack(name) for name in names])), speeds
 
 
 def speed_range() -> tuple[float, float]:
     """Slowest and fastest walking speed of the source, body heights per second."""
-    return _by_speed()[1:]
+    speeds = _by_speed()[1]
+    return float(speeds[0]), float(speeds[-1])
 
 
+@lru_cache(maxsize=64)
 def walking_curves(relative_speed: float) -> Curves:
-    """Curves of level walking at `relative_speed` (body heights per second).
+    """Curves of level walking at `relative_speed` (body heights per second of the source's adults).
 
     Each coefficient is interpolated over the five speed classes of the source without overshoot, so a class at its own speed gives its
-    published mean; below the slowest and above the fastest class the curve of that class is kept (nothing is extrapolated).
+    published mean. Below the slowest and above the fastest class the mean goes on linearly in the square of the speed, with the slope of
+    the last two classes, because what speed adds to the ground reaction of a body that swings over its leg is mass x speed^2 / leg
+    length; the SD stays that of the last class. Nothing changes beyond `FASTEST_WALK`.
     """
-    interpolant, low, high = _by_speed()
-    return _evaluate(interpolant(min(max(relative_speed, low), high)))
+    interpolant, speeds = _by_speed()
+    speed = min(relative_speed, FASTEST_WALK)
+    coefficients = interpolant(np.clip(speed, speeds[0], speeds[-1]))
+    if speed < speeds[0] or speed > speeds[-1]:
+        last, before = (speeds[0], speeds[1]) if speed < speeds[0] else (speeds[-1], speeds[-2])
+        slope = (interpolant(last) - interpolant(before)) / (last**2 - before**2)
+        coefficients[: len(CURVES)] += slope[: len(CURVES)] * (speed**2 - last**2)
+    return _evaluate(coefficients)
 
 
 @lru_cache(maxsize=4)

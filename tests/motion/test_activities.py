@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import time
 
 import numpy as np
@@ -14,6 +15,7 @@ from kneeload.motion.activity import ACTIVITY_NAMES, Activity
 from kneeload.motion.hip_ankle import walking_cycle_s
 from kneeload.motion.limb import REFERENCE_VARUS_DEG, axial_force, knee_shift_mm
 from kneeload.motion.motion import Motion
+from kneeload.motion.waveforms import COEFFICIENTS_FILE
 from kneeload.subject.person import Subject
 from kneeload.units import DEG
 
@@ -47,7 +49,7 @@ def test_a_motion_is_complete(name: str) -> None:
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_doubling_body_mass_doubles_the_net_loads(name: str) -> None:
     one, two = of(name, Subject(body_mass_kg=60.0)), of(name, Subject(body_mass_kg=120.0))
-    for field in (*MOMENTS, "net_axial_force"):
+    for field in (*MOMENTS, "hip_abduction_moment", "net_axial_force", "net_anterior_force", "knee_extension_moment_sd", "knee_adduction_moment_sd"):
         np.testing.assert_allclose(getattr(two, field), 2.0 * getattr(one, field), rtol=1e-12, err_msg=field)
     np.testing.assert_array_equal(one.knee_flexion, two.knee_flexion)
 
@@ -81,6 +83,23 @@ def test_reference_alignment_leaves_the_published_moment(shared_data) -> None:  
     np.testing.assert_allclose(of("walking", subject).knee_adduction_moment, published, atol=0.005 * 80e3)
 
 
+@pytest.mark.parametrize(("mass", "height"), [(80.0, 1.72), (55.0, 1.50), (120.0, 1.95)])
+@pytest.mark.parametrize("task", ["VerySlow", "Slow", "Free", "Medium", "Fast", "Ascending", "Descending"])
+def test_every_sample_of_the_moments_lies_within_one_sd_of_the_published_curve(shared_data, task: str, mass: float, height: float) -> None:  # type: ignore[no-untyped-def]
+    """The person has the alignment of the source's adults and walks at the Froude number of the class; moments per mass and height of 1.71 m."""
+    classes = json.loads(COEFFICIENTS_FILE.read_text())["classes"]
+    subject = Subject(body_mass_kg=mass, height_m=height, mpta_deg=88.0 - REFERENCE_VARUS_DEG)
+    walking = {"VerySlow": "very_slow", "Slow": "slow", "Free": "natural", "Medium": "medium", "Fast": "fast"}
+    if task in walking:
+        motion = of("walking", subject, speed_m_s=classes[walking[task]]["speed_height_per_s"] * np.sqrt(height * 1.71))
+    else:
+        motion = of({"Ascending": "stair_ascent", "Descending": "stair_descent"}[task], subject)
+    table = np.genfromtxt(shared_data / "bovi2011_adult_waveforms.csv", delimiter=",", names=True)
+    for moment, column in ((motion.knee_extension_moment, "knee_ext"), (motion.knee_adduction_moment, "knee_abd")):
+        error = np.abs(moment / (mass * 1e3 * height / 1.71) - table[f"{task}_{column}_moment_Nm_kg_mean"])
+        assert np.all(error <= np.maximum(table[f"{task}_{column}_moment_Nm_kg_sd"], 0.01)), (column, error.max())
+
+
 def test_reference_alignment_is_that_of_healthy_adults() -> None:
     """1.35 (SD 2.04) degrees of varus, PMC4349645 (evidence 5.22); the default person is straighter, so her moment is a little below the published one."""
     assert pytest.approx(1.35, abs=0.55) == REFERENCE_VARUS_DEG
@@ -97,7 +116,7 @@ def test_knee_shift_is_the_height_of_the_leg_triangle() -> None:
 
 
 def test_speed_raises_the_extension_moment_and_shortens_the_cycle() -> None:
-    motions = [of("walking", speed_m_s=speed) for speed in np.arange(0.8, 1.91, 0.1)]
+    motions = [of("walking", speed_m_s=speed) for speed in np.arange(0.6, 1.91, 0.1)]
     assert np.all(np.diff([motion.knee_extension_moment.max() for motion in motions]) > 0.0)
     assert np.all(np.diff([motion.time[-1] for motion in motions]) < 0.0)
     assert np.all(np.diff([motion.knee_flexion[:30].max() for motion in motions]) > 0.0)
@@ -105,15 +124,16 @@ def test_speed_raises_the_extension_moment_and_shortens_the_cycle() -> None:
 
 def test_published_effect_of_speed_on_the_extension_moment() -> None:
     """0.75 to 1.50 m/s: +168 % (Lerner 2014, PMC4423394, 10 people). Ours is from other people: same direction and order."""
-    slow, fast = (of("walking", speed_m_s=speed).knee_extension_moment.max() for speed in (0.78, 1.5))
-    assert 0.5 < fast / slow - 1.0 < 2.5
+    slow, fast = (of("walking", speed_m_s=speed).knee_extension_moment.max() for speed in (0.75, 1.5))
+    assert 0.6 < fast / slow - 1.0 < 2.5
 
 
+@pytest.mark.parametrize("height", [1.45, 1.72, 2.0])
 @pytest.mark.parametrize("speed", [0.4, 0.6, 1.0, 1.9, 2.2])
-def test_every_speed_gives_a_sound_stride(speed: float) -> None:
-    motion = of("walking", speed_m_s=speed)
-    assert 54 < motion.stance.sum() < 68
-    assert 0.7 < motion.time[-1] < 2.3
+def test_every_speed_gives_a_sound_stride(speed: float, height: float) -> None:
+    motion = of("walking", Subject(height_m=height), speed_m_s=speed)
+    assert 52 < motion.stance.sum() < 70
+    assert 0.65 < motion.time[-1] < 2.5
     assert -0.2 < motion.knee_flexion.min() < motion.knee_flexion.max() < 1.3
 
 
@@ -157,19 +177,6 @@ def test_axial_force_is_the_projection_on_the_tibia() -> None:
     up, forward, lean = random.uniform(0.0, 900.0, 50), random.uniform(-150.0, 150.0, 50), random.uniform(-1.0, 1.0, 50)
     twin = [np.dot([fx, fy - 0.061 * subject.body_weight_n], [np.sin(angle), np.cos(angle)]) for fx, fy, angle in zip(forward, up, lean, strict=True)]
     np.testing.assert_allclose(axial_force(up, forward, lean, subject), twin, rtol=1e-12)
-
-
-@pytest.mark.parametrize("name", ["stair_ascent", "stair_descent"])
-def test_ankle_knee_and_shank_agree_with_statics_on_stairs(name: str) -> None:
-    """The ankle moment places the ground reaction, the shank's lean places the knee: their distance gives the knee moment (no fore-aft force)."""
-    subject = Subject(body_mass_kg=1.0 * 68.5, height_m=1.71)
-    motion = of(name, subject)
-    frames = np.arange(10, 56)
-    lean = motion.knee_flexion[frames] - motion.hip_flexion[frames] + 7.0 * DEG
-    force = motion.net_axial_force[frames] / np.cos(lean) + 0.061 * subject.body_weight_n
-    estimate = force * (0.246 * 1710.0 * np.sin(lean)) - motion.ankle_plantarflexion_moment[frames]  # type: ignore[index]
-    error = (estimate - motion.knee_extension_moment[frames]) / 68.5e3
-    assert np.sqrt(np.mean(error**2)) < 0.5  # N m/kg; the neglected fore-aft force, 0.12 body weights x 0.42 m, is this much
 
 
 def test_two_leg_standing() -> None:
@@ -216,7 +223,7 @@ def test_motion_is_fast() -> None:
     assert (time.perf_counter() - start) / 50 < 0.002
 
 
-@pytest.mark.parametrize("name", ["chair_rise", "squat", "flying"])
+@pytest.mark.parametrize("name", ["hopping", "flying"])
 def test_unknown_activity(name: str) -> None:
     with pytest.raises(InputError, match=r"activity.*must be one of walking, standing"):
         Activity(name=name)
@@ -225,7 +232,8 @@ def test_unknown_activity(name: str) -> None:
 @pytest.mark.parametrize("settings", [
     {"name": "walking", "speed_m_s": 0.1}, {"name": "walking", "speed_m_s": 3.0}, {"name": "walking", "speed_m_s": float("nan")},
     {"name": "standing", "speed_m_s": 1.0}, {"name": "recorded"}, {"name": "walking", "file": "a.csv"}, {"name": "compression", "force_n": -1.0},
-    {"name": "compression", "flexion_deg": 200.0},
+    {"name": "compression", "flexion_deg": 200.0}, {"name": "squat", "step_width_m": 0.1}, {"name": "walking", "step_width_m": -0.1},
+    {"name": "walking", "flexion_z": 5.0}, {"name": "compression", "adduction_moment_z": 1.0}, {"name": "squat", "extension_moment_z": float("nan")},
 ])
 def test_bad_settings(settings: dict[str, object]) -> None:
     with pytest.raises(InputError, match=r"\.$"):
