@@ -1,4 +1,4 @@
-"""The command line: a Hydra application. One bad value ends it with exit code 2 and one sentence."""
+"""The command line: a Hydra application, and the sub-commands beside it. One bad value ends it with exit code 2 and one sentence."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import gc
 import os
 import sys
 import threading
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -17,8 +18,11 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from kneeload import warmup
+from kneeload import commands, warmup
 from kneeload.errors import InputError, KneeloadError
+
+if TYPE_CHECKING:
+    from kneeload.case import Case
 
 BAD_INPUT, FAILED = 2, 1
 _problems: list[KneeloadError] = []  # of the jobs of this process; raising them inside a job would make Hydra print its own words
@@ -109,8 +113,29 @@ def _one_sentence(error: BaseException) -> str:
     return f"The command line is not usable{f' at {key}' if key else ''}: {text}"
 
 
+def case_of(overrides: Sequence[str]) -> Case:
+    """Return the case that `key=value` words describe (for sub-commands, which take the same words as a run)."""
+    from kneeload.settings import case_from_config
+
+    with hydra.initialize_config_module("kneeload.conf", version_base="1.3"):
+        return case_from_config(hydra.compose("config", overrides=list(overrides)))
+
+
+def _sub_command(name: str, arguments: list[str]) -> int:
+    """Return the exit code of a sub-command; what it raises on purpose becomes one sentence."""
+    try:
+        return commands.run(name, arguments, case_of)
+    except (HydraException, OmegaConfBaseException) as error:
+        return _complain(_one_sentence(error))
+    except KneeloadError as error:
+        _complain(error)
+        return BAD_INPUT if isinstance(error, ValueError) else FAILED
+
+
 def main() -> None:
     """Run the console command; exit code 0 = done, 2 = bad input (one sentence on stderr), 1 = the simulation failed."""
+    if sys.argv[1:2] and sys.argv[1] in commands.COMMANDS:
+        raise SystemExit(_sub_command(sys.argv[1], sys.argv[2:]))
     gc.disable()  # a fifth of a single run went into collections during imports; on again after the first job
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors reach us instead of Hydra's own printing
     _warn_of_shadowed_files(sys.argv[1:])

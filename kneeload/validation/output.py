@@ -1,0 +1,74 @@
+"""The folder of a validation: validation.csv, curves.csv, validation.html."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kneeload.errors import InputError
+
+if TYPE_CHECKING:
+    from kneeload.validation.table import ValidationTable
+    from kneeload.views.validation_plots import Panel
+
+
+def new_folder() -> Path:
+    """Name of a folder for a validation that starts now, below the current folder."""
+    return Path("runs") / f"validate_{datetime.now():%Y-%m-%d_%H-%M-%S-%f}"
+
+
+def claim(folder: Path) -> Path:
+    """Make a new folder.
+
+    Raises:
+        InputError: it is there already, or cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=False)
+    except FileExistsError:
+        raise InputError("output folder", where="--output", got=str(folder), allowed="a folder that does not exist yet",
+                         why="nothing is written over") from None
+    except OSError as problem:
+        raise InputError("output folder", where="--output", got=str(folder), allowed="a place to write to",
+                         why=f"{problem.strerror}") from None
+    return folder
+
+
+def write_table(table: ValidationTable, folder: Path, *, claimed: bool = False) -> Path:
+    """Write the three files into a new folder (or one that the caller has just made) and return it."""
+    from kneeload.views.validation_page import write_validation_page
+
+    if not claimed:
+        claim(folder)
+    _write_csv(folder / "validation.csv", table.columns())
+    _write_csv(folder / "curves.csv", [line for panel in table.panels for line in _curve_lines(panel)])
+    write_validation_page(folder / "validation.html", rows=table.columns(), panels=table.panels, summary=table.summary_line(),
+                          counts=table.counts,
+                          settings=table.settings, version=table.version)
+    return folder
+
+
+def _write_csv(path: Path, lines: Sequence[dict[str, Any]]) -> None:
+    with path.open("x", newline="", encoding="utf-8") as stream:
+        if lines:
+            writer = csv.DictWriter(stream, fieldnames=list(lines[0]))
+            writer.writeheader()
+            writer.writerows({key: _cell(value) for key, value in line.items()} for line in lines)
+
+
+def _cell(value: Any) -> Any:
+    return "" if value is None else repr(value) if isinstance(value, float) else str(value).lower() if isinstance(value, bool) else value
+
+
+def _curve_lines(panel: Panel) -> list[dict[str, Any]]:
+    lines = []
+    for series in panel.series:
+        for i, x in enumerate(series.x):
+            lines.append({"figure": panel.figure, "panel": panel.title, "series": series.label, "x_label": panel.x_label, "x": float(x),
+                          "y_label": panel.y_label,
+                          "y": float(series.y[i]), "low": None if series.low is None else float(series.low[i]),
+                          "high": None if series.high is None else float(series.high[i])})
+    return lines

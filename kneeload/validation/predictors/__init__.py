@@ -1,0 +1,18 @@
+"""One small function for each kind of row, found by its name in the measurement file."""
+
+from __future__ import annotations
+
+from kneeload.validation.predictors import (  # noqa: F401 (they register)
+    activities,
+    alignment,
+    changes,
+    extensor,
+    moments,
+    muscles,
+    people,
+    speed,
+    strides,
+)
+from kneeload.validation.predictors.registry import PREDICTORS, predict
+
+__all__ = ["PREDICTORS", "predict"]
