@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kneeload import contact, interventions
+    from kneeload import contact, interventions, validation
     from kneeload.case import AnatomySource, Case
     from kneeload.motion.activity import Activity
     from kneeload.result import KneeResult, compare
@@ -20,9 +20,9 @@ _HOME = {
     "Activity": "kneeload.motion.activity", "AnatomySource": "kneeload.case", "ArticularSurface": "kneeload.subject.surface", "Case": "kneeload.case",
     "KneeResult": "kneeload.result", "Subject": "kneeload.subject.person", "compare": "kneeload.result", "simulate": "kneeload.simulate",
 }
-_ROOMS = ("contact", "interventions")
+_ROOMS = ("contact", "interventions", "validation")
 
-__all__ = ["Activity", "AnatomySource", "ArticularSurface", "Case", "KneeResult", "Subject", "compare", "contact", "interventions", "simulate"]
+__all__ = ["Activity", "AnatomySource", "ArticularSurface", "Case", "KneeResult", "Subject", "compare", "contact", "interventions", "simulate", "validation"]
 
 
 def __getattr__(name: str) -> Any:

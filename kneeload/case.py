@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kneeload.bone.model import BoneModel
+from kneeload.calibration.person import Calibration
 from kneeload.contact.model import ContactModel
 from kneeload.errors import InputError, check_choice
 from kneeload.forces.brace import Brace
@@ -49,6 +50,7 @@ class Case:
         materials: elastic constants of cartilage and menisci.
         muscles, contact, bone, lesion: settings of those rooms.
         brace: an orthosis on this knee, or None.
+        calibration: this person's own constants, fitted to strides with measured forces, or None for the generic knee.
         gait_changes: changes of gait that act on the waveforms.
         interventions: names of the interventions that made this case, in order.
         baseline: the case before the first intervention, None for an untouched case.
@@ -66,6 +68,12 @@ class Case:
     gait_changes: tuple[GaitChange, ...] = ()
     interventions: tuple[str, ...] = ()
     baseline: Case | None = None
+    calibration: Calibration | None = None
+
+    def __post_init__(self) -> None:
+        if self.calibration is not None:
+            self.calibration.check_person(self.subject)
+            self.calibration.muscle_model(self.muscles)  # raises when it was fitted with other settings
 
     def day(self) -> tuple[Activity, ...]:
         """The activities that load this knee over a day: the case's own, then the rest of the person's usual day."""

@@ -245,6 +245,7 @@ def provenance(case: Case, motion: Motion, anatomy: str) -> dict[str, Any]:
     return {
         "kneeload": version_of_kneeload(), "python": platform.python_version(), "numpy": np.__version__, "scipy": scipy.__version__, "numba": numba.__version__,
         "kernels": source_hash(), "machine": platform.machine(), "anatomy": anatomy, "motion_source": motion.source,
+        "calibrated": None if case.calibration is None else case.calibration.provenance(motion.source),
         "contact_law": None if case.contact is None else case.contact.law, "note": "Information for research and teaching; not a diagnosis.",
     }
 

@@ -34,6 +34,8 @@ def write_run(result: KneeResult, folder: Path, *, pictures: bool = True, vtk: b
     stress = forces = None
     if pictures:
         notes, stress, forces = _draw(result, summary, folder)
+    if result.case.calibration is not None:
+        notes = [result.case.calibration.sentence(), *notes]
     if vtk and result.main.contact is not None:
         from kneeload.views.vtk_files import write_vtk
 

@@ -11,6 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from kneeload import interventions
 from kneeload.bone.model import BoneModel
+from kneeload.calibration.file import read_calibration
 from kneeload.case import AnatomySource, Case
 from kneeload.contact.model import ContactModel
 from kneeload.errors import InputError
@@ -34,12 +35,15 @@ def case_from_config(cfg: DictConfig) -> Case:
     contact = dict(tree["contact"])
     with_contact = contact.pop("name", "elastic_foundation") != "none"
     materials = _materials(contact)
+    muscles = dict(tree["muscles"])
+    calibration = muscles.pop("calibration_file", None)
     case = Case(
         subject=_subject(dict(tree["subject"])),
         activity=_activity(dict(tree["activity"])),
         anatomy=_anatomy(dict(tree["anatomy"])),
         materials=materials,
-        muscles=_make(MuscleModel, tree["muscles"], "muscles"),
+        muscles=_make(MuscleModel, muscles, "muscles"),
+        calibration=None if calibration is None else read_calibration(str(calibration)),
         contact=_make(ContactModel, contact, "contact") if with_contact else None,
         bone=_make(BoneModel, tree["bone"], "bone"),
         lesion=_make(LesionModel, tree["lesion"], "lesion"),

@@ -63,8 +63,10 @@ def anatomy_of(case: Case) -> KneeAnatomy:
 def run_activity(case: Case, anatomy: KneeAnatomy, activity: Activity) -> ActivityResult:
     """Return motion, forces and contact of one activity of this case."""
     motion = motion_for(activity, case.subject, case.gait_changes)
+    own = case.calibration
     loads = joint_loads(motion, case.subject, centres_flexion=anatomy.contact_centres_flexion, centres_mm=anatomy.contact_centres_mm,
-                        muscles=case.muscles, brace=case.brace, spacing_mm=case.subject.contact_spacing_mm, source_scale=anatomy.source_scale)
+                        muscles=case.muscles if own is None else own.muscle_model(case.muscles),
+                        personal=None if own is None else own.geometry, brace=case.brace, spacing_mm=case.subject.contact_spacing_mm, source_scale=anatomy.source_scale)
     warmup.wait()
     contact = None if case.contact is None else solve_cycle(anatomy, motion.knee_flexion, loads, case.contact)
     return check_equilibrium(ActivityResult(motion=motion, loads=loads, contact=contact))

@@ -44,7 +44,7 @@ def test_interventions_apply_in_the_order_given() -> None:
     assert case("intervention=toe_in").gait_changes == interventions.toe_in(Case()).gait_changes
 
 
-@pytest.mark.parametrize("name", ["walking", "standing", "single_leg_standing", "stair_ascent", "stair_descent", "compression"])
+@pytest.mark.parametrize("name", ["walking", "standing", "single_leg_standing", "stair_ascent", "stair_descent", "chair_rise", "squat", "compression"])
 def test_every_activity_composes(name: str) -> None:
     assert case(f"activity={name}").activity.name == name
 
