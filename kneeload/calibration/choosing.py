@@ -72,8 +72,8 @@ def choose(knee: KneeModel, strides: Sequence[Stride], *, stages: Sequence[str] 
            progress: Progress | None = None) -> tuple[Fit, tuple[Trial, ...]]:
     """Return the fit with as many parameters as the strides can bear, and the steps of the choice.
 
-    Stages are added in the order of `STAGES`. After each, every stride is predicted from a fit to the others; the stage is kept if that
-    error falls by `LEAST_GAIN`. With a single stride nothing can be held out: only the first stage is fitted. Strides that will be used
+    Stages are added in the order of `STAGES`, and those that failed are tried again as long as others were kept. After each, every stride
+    is predicted from a fit to the others; the stage is kept if that error falls by `LEAST_GAIN`. With a single stride nothing can be held out: only the first stage is fitted. Strides that will be used
     as a test have no part in it. The final fit is started several times.
 
     Args:
@@ -105,17 +105,26 @@ def _forward(knee: KneeModel, strides: Sequence[Stride], say: Progress) -> tuple
     best = _pooled([stride_error(knee, stride, None) for stride in strides])
     trials.append(Trial(stages=(), parameters=0, effective=0.0, fitted_n=best, held_out_n=best, kept=True))
     start = np.zeros(0)
-    for stage in STAGES:
-        stages = (*kept, stage)
-        fits: dict[int | None, Fit] = {}
-        for without in (None, *range(len(strides))):
-            say(f"stage {stage}: " + ("all strides" if without is None else f"without {strides[without].name}"))
-            fits[without] = warm.fit(stages, without)
-        held_out = _pooled([stride_error(knee, stride, fits[i].constants()) for i, stride in enumerate(strides)])
-        fitted = _pooled([stride_error(knee, stride, fits[None].constants()) for stride in strides])
-        good = held_out < (1.0 - LEAST_GAIN) * best
-        trials.append(Trial(stages=stages, parameters=len(fits[None].parameters), effective=fits[None].effective, fitted_n=fitted, held_out_n=held_out, kept=good))
-        if good:
-            best, kept, start = held_out, stages, fits[None].standard
-            warm.keep(fits)
+    tried: dict[str, tuple[str, ...]] = {}  # stage -> what was kept when it last failed
+    while True:  # a group that gains nothing alone may gain once another is there
+        waiting = [stage for stage in STAGES if stage not in kept and tried.get(stage) != kept]
+        if not waiting:
+            break
+        for stage in waiting:
+            if tried.get(stage) == kept:
+                continue
+            stages = tuple(name for name in STAGES if name in (*kept, stage))
+            fits: dict[int | None, Fit] = {}
+            for without in (None, *range(len(strides))):
+                say(f"stage {stage}: " + ("all strides" if without is None else f"without {strides[without].name}"))
+                fits[without] = warm.fit(stages, without)
+            held_out = _pooled([stride_error(knee, stride, fits[i].constants()) for i, stride in enumerate(strides)])
+            fitted = _pooled([stride_error(knee, stride, fits[None].constants()) for stride in strides])
+            good = held_out < (1.0 - LEAST_GAIN) * best
+            trials.append(Trial(stages=stages, parameters=len(fits[None].parameters), effective=fits[None].effective, fitted_n=fitted, held_out_n=held_out, kept=good))
+            if good:
+                best, kept, start = held_out, stages, fits[None].standard
+                warm.keep(fits)
+            else:
+                tried[stage] = kept
     return kept, tuple(trials), start

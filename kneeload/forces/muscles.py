@@ -44,10 +44,10 @@ class MuscleModel:
         moment_variation: no unit; stride-to-stride standard deviation over the adduction moment. Measures of the adduction moment of healthy
             knees differ within a session by 10 to 18 % (mean absolute difference, Tan 2020, Gait Posture, n = 32); the middle over 1.13, the
             mean difference of two normal draws, is 0.125.
-        joint_load_cost: no unit; cost of a tibiofemoral force of one body weight, squared like activation, against one muscle of mean cost
-            fully active: people spare the joint, not the muscles alone (Moissenet 2014, J Biomech 47:50, and DeMers 2014, J Orthop Res 32:769,
-            lowered contact forces in this way; both cited from memory). The value brings the walking peak of the default person close
-            to the 2.61 body weights of five instrumented knees (Kutzner 2010); range 0 to 0.02.
+        joint_load_cost: no unit; cost of a force of one body weight in a compartment, squared like activation, against one muscle of mean cost
+            fully active: people spare the joint, and its more loaded side most, not the muscles alone (contact forces in the cost:
+            Moissenet 2014, J Biomech 47:50, and DeMers 2014, J Orthop Res 32:769, both cited from memory). The value brings the walking peak
+            of the default person to the 2.61 body weights of five instrumented knees (Kutzner 2010); range 0 to 0.06.
         strength_scale: no unit; maximal forces over those expected of the person's size.
         force_length: True lets strength fall off the optimal fibre length (rigid tendon).
     """
@@ -57,7 +57,7 @@ class MuscleModel:
     stability: float = 1.0
     steadiness: float = 3.4
     moment_variation: float = 0.125
-    joint_load_cost: float = 0.01
+    joint_load_cost: float = 0.025
     strength_scale: float = 1.0
     force_length: bool = True
 
@@ -83,7 +83,7 @@ class MuscleModel:
         return self.stability if self.co_contraction else 0.0
 
     def joint_cost(self) -> float:
-        """Cost of squared tibiofemoral force in body weights, no unit."""
+        """Cost of the squared force of each compartment in body weights, no unit."""
         return self.joint_load_cost if self.co_contraction else 0.0
 
     @property

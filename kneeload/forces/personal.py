@@ -53,7 +53,7 @@ class PerGroup(Mapping[str, V]):
     __slots__ = ("_pairs",)
 
     def __init__(self, values: Mapping[str, V] | None = None) -> None:
-        self._pairs = tuple((group, values[group]) for group in GROUPS if group in values) if values else ()
+        self._pairs: tuple[tuple[str, V], ...] = tuple((group, values[group]) for group in GROUPS if group in values) if values else ()
 
     def __getitem__(self, group: str) -> V:
         return dict(self._pairs)[group]

@@ -29,7 +29,7 @@ class Demand:
         moments: (4, T) N mm; knee extension, hip extension, ankle plantarflexion, hip abduction (0 with no muscles where unknown).
         stiffness: (T,) N mm per rad; least stiffness of the knee in flexion.
         margin: (T,) N; compression that each compartment must keep.
-        joint_cost: no unit; cost of squared tibiofemoral force in `unit`.
+        joint_cost: no unit; cost of the squared force of each compartment in `unit`.
         unit: N; body weight.
         difference_cost: no unit; cost of the squared difference between medial and lateral force in `unit`.
     """
@@ -73,20 +73,21 @@ def share(leg: Leg, knee: FrontalKnee, demand: Demand, axial: Array, moment: Arr
     """
     compartment = knee.split(leg.force[:, :, 1], leg.moment[:, :, 0])
     base = knee.split(axial, moment)
-    priced = [(row, want, cost) for row, want, cost in ((leg.force[:, :, 1], -axial, demand.joint_cost),
+    priced = [(row, want, cost) for row, want, cost in ((compartment[0], -base[0], demand.joint_cost), (compartment[1], -base[1], demand.joint_cost),
                                                         (compartment[0] - compartment[1], base[1] - base[0], demand.difference_cost)) if cost > 0.0]
     effects = (*leg.arms, leg.stiffness, *compartment, *(row for row, _, _ in priced))
     rows = np.empty((len(axial), len(effects), len(leg.names)))
     for j, effect in enumerate(effects):
         np.multiply(effect, leg.capacity, out=rows[:, j])
     target = np.stack([*demand.moments, demand.stiffness, demand.margin - base[0], demand.margin - base[1], *(want for _, want, _ in priced)], axis=1)
-    full = np.abs(rows).sum(axis=2).max(axis=0)  # what all muscles together can do
+    full = np.abs(rows[::10]).sum(axis=2).max(axis=0)  # what all muscles together can do (every tenth frame is enough for a scale)
     full = np.where(full > 0.0, full, 1.0)
+    rows /= full[:, None]
     price = [(demand.unit / unit) ** 2 / cost for unit, (_, _, cost) in zip(full[MOMENTS + 3:], priced)]
     softness = np.array([_MOMENT_SOFTNESS] * MOMENTS + [_CONDITION_SOFTNESS] * 3 + price)
     one_sided = np.array([False] * MOMENTS + [True] * 3 + [False] * len(priced))
     activation, slack, steps = recruit(Recruitment(
-        rows=rows / full[:, None], target=target / full, one_sided=one_sided, weight=leg.weight, preferred=np.zeros_like(leg.capacity), low=leg.low,
+        rows=rows, target=target / full, one_sided=one_sided, weight=leg.weight, preferred=np.zeros_like(leg.capacity), low=leg.low,
         high=np.ones_like(leg.capacity), soft=softness), _TOLERANCE, _MAX_STEPS)
     return Shared(activation=activation, force=activation * leg.capacity, reserve=slack[:, :MOMENTS] * full[:MOMENTS],
                   share=np.abs(slack[:, :MOMENTS]), solved=steps <= _MAX_STEPS)

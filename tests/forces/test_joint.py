@@ -84,7 +84,7 @@ def test_second_peak_in_walking_needs_the_calf(everything, knee):
     gastrocnemius = loads.muscle_force[late][:, [KNEE_MUSCLES.index("gasmed"), KNEE_MUSCLES.index("gaslat")]].sum(axis=1).max()
     assert 500.0 < gastrocnemius < 1600.0  # 1172 to 1417 N, Besier 2009
     without = knee.loads(replace(motion, ankle_plantarflexion_moment=None, hip_extension_moment=None))
-    assert without.tibiofemoral_force[late].max() < loads.tibiofemoral_force[late].max() - 300.0
+    assert without.tibiofemoral_force[late].max() < loads.tibiofemoral_force[late].max() - 200.0
 
 
 def test_lower_mpta_raises_the_medial_peak_monotonically(knee):
