@@ -69,7 +69,7 @@ def _application(cfg: DictConfig) -> None:
 
     try:
         result = simulate(case_from_config(cfg))
-        notes = write_run(result, folder, pictures=cfg.view.pictures, vtk=cfg.view.vtk, report=cfg.view.report)
+        notes = write_run(result, folder, pictures=cfg.view.pictures, vtk=cfg.view.vtk, vtk_series=cfg.view.vtk_series, report=cfg.view.report)
     except KneeloadError as error:
         write_failure(folder, str(error))
         _problems.append(error)

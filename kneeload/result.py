@@ -137,6 +137,12 @@ class KneeResult:
             columns["equilibrium_residual"] = contact.residual.max(axis=1)
         return columns | dict(motion.measured or {})
 
+    def contact_places(self) -> dict[str, list[str] | Array]:
+        """Columns of contact.csv, one row per frame and compartment or MOAKS region; empty at the load level."""
+        from kneeload.contact.region_contact import contact_columns  # only here: summary() does not need it
+
+        return {} if self.main.contact is None else contact_columns(self.anatomy, self.main.contact)
+
     def regions(self) -> dict[str, list[Any]]:
         """Columns of regions.csv, one row per MOAKS region; empty at the load level."""
         if self.bone is None or self.lesion is None:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 SUMMARY_KEYS = ("version", "status", "error", "subject", "activity", "interventions", "loads", "contact", "bone", "lesion", "pain", "change", "timing", "agreement", "provenance")
 
 
-def write_run(result: KneeResult, folder: Path, *, pictures: bool = True, vtk: bool = True, report: bool = True) -> list[str]:
+def write_run(result: KneeResult, folder: Path, *, pictures: bool = True, vtk: bool = True, vtk_series: bool = False,
+              report: bool = True) -> list[str]:
     """Write a result into `folder` (made if needed) and return notes for the reader, such as why a picture is flat.
 
     Raises:
@@ -30,6 +31,8 @@ def write_run(result: KneeResult, folder: Path, *, pictures: bool = True, vtk: b
     _write_table(folder / "waveforms.csv", result.waveforms())
     if result.regions():
         _write_table(folder / "regions.csv", result.regions())
+    if result.main.contact is not None:
+        _write_table(folder / "contact.csv", result.contact_places())
     notes: list[str] = []
     stress = forces = None
     if pictures:
@@ -40,6 +43,10 @@ def write_run(result: KneeResult, folder: Path, *, pictures: bool = True, vtk: b
         from kneeload.views.vtk_files import write_vtk
 
         write_vtk(folder, scene_of(result, summary))
+    if vtk_series and result.main.contact is not None:
+        from kneeload.views.vtk_files import write_vtk_series
+
+        write_vtk_series(folder, scene_of(result, summary))
     if report:
         from kneeload.views.report import write_report
 

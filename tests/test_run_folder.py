@@ -27,12 +27,15 @@ def table(path: Path) -> list[dict[str, str]]:
 def test_every_file_of_the_contract_is_there(result: KneeResult, tmp_path: Path) -> None:
     notes = write_run(result, tmp_path / "run")
     names = {path.name for path in (tmp_path / "run").iterdir()}
-    assert {"summary.json", "waveforms.csv", "regions.csv", "stress.png", "forces.png", "report.html", "knee.vtm", "knee"} <= names
+    assert {"summary.json", "waveforms.csv", "regions.csv", "contact.csv", "stress.png", "forces.png", "report.html", "knee.vtm", "knee"} <= names
     summary = json.loads((tmp_path / "run" / "summary.json").read_text(encoding="utf-8"))
     assert set(summary) == set(SUMMARY_KEYS) and summary["status"] == "ok" and summary["change"]["medial"]["peak_force_pct"] < 0.0
     rows = table(tmp_path / "run" / "waveforms.csv")
     assert len(rows) == 101 and [float(rows[0]["cycle_percent"]), float(rows[-1]["cycle_percent"])] == [0.0, 100.0]
     assert [row["region"] for row in table(tmp_path / "run" / "regions.csv")] == list(MOAKS_REGIONS)
+    places = table(tmp_path / "run" / "contact.csv")
+    assert len(places) == 101 * (3 + 14) and places[0]["place"] == "medial" and float(places[17]["normal_force_n"]) > 0.0
+    assert "knee.pvd" not in names  # big, so only when asked for
     assert all("apt-get" in note for note in notes)
 
 

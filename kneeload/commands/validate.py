@@ -29,7 +29,8 @@ def run(arguments: Sequence[str], case_of: CaseOf) -> int:
                         help="ids, groups or target numbers, separated by commas (default all)")
     parser.add_argument("--data", metavar="FOLDER", type=Path,
                         help="recorded data: instrumented_knee_jw/jw_walking_1.csv ... and bovi2011_adult_waveforms.csv")
-    parser.add_argument("--contact", action="store_true", help="also after contact equilibrium, where a row has a meaning there (slow)")
+    parser.add_argument("--contact", action="store_true",
+                        help="also the contact section, and rows of the load level after contact equilibrium (slow)")
     parser.add_argument("--calibration", metavar="FILE", type=Path, help="a calibrated person, for the rows about calibrated forces")
     parser.add_argument("--measurements", metavar="FILE", type=Path, help="your own measurement file instead of the packaged one")
     parser.add_argument("--quiet", action="store_true", help="print the summary only")
@@ -43,8 +44,8 @@ def run(arguments: Sequence[str], case_of: CaseOf) -> int:
     from kneeload.validation.output import claim, new_folder, write_table
     from kneeload.validation.run import validate
 
-    rows = read_measurements(values.measurements)
     names = [name.strip() for words in values.rows for name in words.split(",") if name.strip()]
+    rows = read_measurements(values.measurements, contact=values.contact or bool(names))
     rows = chosen(rows, names) if names else rows
     case = case_of(overrides) if overrides else None
     folder = claim(values.output or new_folder())

@@ -13,9 +13,13 @@ Law = Literal["linear", "nonlinear"]
 LAWS: tuple[str, ...] = ("linear", "nonlinear")
 
 LAYER_PATCH = (1.29, 2.58, 4.08, 5.96)
-LAYER_FACTOR = (0.51, 0.59, 0.70, 0.80)
+LAYER_FACTOR = (0.53, 0.63, 0.74, 0.83)
 """Force of layer finite elements over the linear elastic foundation at Poisson's ratio 0.45, against patch radius over layer thickness
-(bonded layer of 3 mm, frictionless rigid sphere, radius a = sqrt(2 R d); computed with CalculiX 2.20)."""
+(bonded layer, frictionless rigid sphere, radius a = sqrt(2 R d)). Mean of two computations: CalculiX 2.20 (0.51, 0.59, 0.70, 0.80) and the
+quadratic axisymmetric elements of `tests/contact/layer_elements.py` (0.55, 0.67, 0.78, 0.86), which meet Hertz and the closed layer."""
+PATCH_RADIUS_MM = 9.0
+"""Radius of a patch of bare cartilage in a loaded knee: 250 mm2, as in a compartment without its meniscus at 500 N. From 180 to 450 mm2
+(7.6 to 12 mm) the force that follows stays within 15 % of either finite-element computation (tests/contact/test_layer_rule.py)."""
 
 
 def layer_factor_at(patch_ratio: float) -> float:
@@ -33,9 +37,10 @@ class ContactModel:
 
     Attributes:
         law: "linear" p = k d, or "nonlinear" p = -k h ln(1 - d/h) with h the thickness of all layers (Bei and Fregly 2004, PMC1680082).
-        layer_factor: factor on the confined modulus of cartilage; None = from `layer_factor_at(5)`, the ratio of a patch of 10 mm radius
-            (300 mm2 in a compartment) to a layer of 2 mm. 1 gives the plain foundation. Range 0.5 to 0.85 over the patches of a knee.
-        meniscus_factor: the same for the meniscus, whose Poisson's ratio (0.2) makes the correction small (0.97 at 0.3): 1.
+        layer_factor: factor on the confined modulus of cartilage; None = `layer_factor_at(9 mm / mean thickness)` for every cartilage on its
+            own: thin layers are more confined than thick ones. 1 gives the plain foundation. Range 0.6 to 0.85 over the layers of a knee.
+        meniscus_factor: the same for the meniscus, whose Poisson's ratio (0.2) makes the correction small (finite elements: 1.01 to 1.06 at
+            1.5 to 3 patch radii per thickness): 1.
         circumferential_modulus_mpa: tensile modulus of the meniscus along its fibres; 140 MPa (Donahue 2002, doi 10.1115/1.1470171; 50-300).
         horn_stiffness_n_mm: resistance of horns and coronary ligament against outward motion when no hoop is left: four horn bands of 40 N
             and three coronary bands of 25 N per unit strain (Smith 2019) of 10 mm length (assumption, 5-15 mm) = 23.5 N/mm.
@@ -72,7 +77,6 @@ class ContactModel:
         check_range("muscle lever", self.muscle_lever_mm, 0.0, 60.0, "mm", where="contact.muscle_lever_mm", why="muscles lie that close to the axis of the leg")
         check_range("tolerance", self.tolerance, 1e-12, 1e-3, "", where="contact.tolerance", why="equilibrium is promised to 0.1 % of the load")
 
-    @property
-    def cartilage_factor(self) -> float:
-        """Factor on the confined modulus of cartilage that is in force, no unit."""
-        return layer_factor_at(5.0) if self.layer_factor is None else self.layer_factor
+    def cartilage_factor(self, mean_thickness_mm: float) -> float:
+        """Factor on the confined modulus of a cartilage layer of this mean thickness (mm) that is in force, no unit."""
+        return layer_factor_at(PATCH_RADIUS_MM / mean_thickness_mm) if self.layer_factor is None else self.layer_factor

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from kneeload.contact.model import ContactModel
 from kneeload.contact.solver import BodyFrames, BodyLoads, Lines, poses, solve_body
@@ -27,6 +28,9 @@ from kneeload.subject.surface import ArticularSurface
 Array = NDArray[np.float64]
 SETTLE_TIBIA_N = 75.0  # axial load of the reference pose: an unloaded knee that touches (assumption, 50-100 N)
 SETTLE_PATELLA_N = 30.0  # force that seats the patella in the reference pose (assumption, 10-50 N)
+ROOT_STIFFNESS_N_MM = 2000.0  # of each meniscal root along its fibres: common value of finite-element models (range 200-2000)
+EDGE_HEIGHT_MM = 1.0  # of a wedge that 5 MPa would press flat (1 mm / 10 MPa + 0.13 mm/MPa of cartilage): assumption, 0.8 to 1.5 mm
+LOOSE_N_MM = 100.0  # a meniscus held by less moves by millimetres under load; whole rings have 500 to 2000 (assumption, 50 to 300)
 SEPARATION_MM = 3.0  # gap of the pose that a failed frame is tried from
 
 
@@ -71,24 +75,48 @@ class PreparedKnee:
 def hoop_stiffness(meniscus: Meniscus, model: ContactModel) -> float:
     """Return the stiffness of a meniscus against outward motion, N/mm.
 
-    A ring of radius R that moves out by e is strained by e / R; with circumferential modulus E, section A and length L its energy is
-    E A L (e / R)^2 / 2, so the hoop gives E A L / R^2. Horns and coronary ligament add a small stiffness of their own.
+    A ring of radius R and length L that moves out by e becomes longer by L e / R. Fibres (circumferential modulus E, section A) and the roots
+    at both ends share that in series: hoop stiffness (L / R)^2 / (L / (E A) + 2 / root), which is E A L / R^2 with stiff roots. Horns
+    and coronary ligament add a small stiffness of their own.
     """
-    ring = model.circumferential_modulus_mpa * meniscus.cross_section_mm2 * meniscus.arc_length_mm / meniscus.hoop_radius_mm**2
+    fibres = model.circumferential_modulus_mpa * meniscus.cross_section_mm2 / meniscus.arc_length_mm
+    ring = (meniscus.arc_length_mm / meniscus.hoop_radius_mm) ** 2 * fibres / (1.0 + 2.0 * fibres / ROOT_STIFFNESS_N_MM)
     return ring * meniscus.hoop_fraction + model.horn_stiffness_n_mm
 
 
-def _plate(surface: ArticularSurface, model: ContactModel, covered: NDArray[np.bool_] | None) -> Casting:
+def foundation_modulus(surface: ArticularSurface, model: ContactModel) -> float:
+    """Return the stress per strain of a cartilage layer as a foundation, MPa: confined modulus times the factor of its mean thickness.
+
+    The mean is taken over the area that has cartilage at all.
+    """
     thickness = np.asarray(surface.thickness_mm, dtype=float)
-    modulus = surface.material.confined_modulus_mpa * model.cartilage_factor
-    used = np.ones(len(thickness), bool) if covered is None else ~np.asarray(covered, bool)
+    area = np.where(thickness > 0.0, surface.areas, 0.0)
+    if not area.any():
+        return surface.material.confined_modulus_mpa
+    return surface.material.confined_modulus_mpa * model.cartilage_factor(float(np.average(thickness, weights=area)))
+
+
+def _plate(surface: ArticularSurface, model: ContactModel, covered: NDArray[np.bool_] | None = None, meniscus: Meniscus | None = None) -> Casting:
+    """Springs of a cartilage plate. Under a meniscus they carry through it only, unless it is loose (`LOOSE_N_MM`, a torn root).
+
+    A loose meniscus moves away by many millimetres, and then the femur meets the cartilage that it covered. Only below the thin inner edge
+    the springs stay out even so: a load presses the femur deeper than that edge is high, and it is in series with the cartilage below.
+    """
+    thickness = np.asarray(surface.thickness_mm, dtype=float)
+    modulus = foundation_modulus(surface, model)
+    used = np.ones(len(thickness), bool)
+    if covered is not None and meniscus is not None:
+        used = ~np.asarray(covered, bool)
+        if hoop_stiffness(meniscus, model) < LOOSE_N_MM:
+            nearest = cKDTree(meniscus.surface.centroids[:, [0, 2]]).query(surface.centroids[:, [0, 2]])[1]
+            used |= np.asarray(meniscus.surface.thickness_mm)[nearest] > EDGE_HEIGHT_MM
     return Casting(name=surface.name, mesh=surface.mesh, thickness_mm=thickness, compliance=thickness / modulus, used=used)
 
 
 def _wedge(meniscus: Meniscus, below: ArticularSurface, name: str, model: ContactModel) -> Casting:
     height, cartilage = np.asarray(meniscus.surface.thickness_mm, float), np.asarray(meniscus.tibial_thickness_mm, float)
     own = meniscus.surface.material.confined_modulus_mpa * model.meniscus_factor
-    under = below.material.confined_modulus_mpa * model.cartilage_factor
+    under = foundation_modulus(below, model)
     return Casting(name=name, mesh=meniscus.surface.mesh, thickness_mm=height + cartilage, compliance=height / own + cartilage / under,
                    used=np.ones(len(height), bool), outward=np.asarray(meniscus.outward, float))
 
@@ -131,15 +159,15 @@ def prepare(anatomy: KneeAnatomy, model: ContactModel) -> PreparedKnee:
     Slack lengths are those that give each band its published reference strain in that pose.
     """
     level = level_tuple(anatomy.femur_level_set)
-    compliance = 1.0 / (anatomy.femur.material.confined_modulus_mpa * model.cartilage_factor)
+    compliance = 1.0 / foundation_modulus(anatomy.femur, model)
     nonlinear = model.law == "nonlinear"
     menisci = [(m, p, f"{s}_meniscus") for m, p, s in (
         (anatomy.medial_meniscus, anatomy.tibia_medial, "medial"), (anatomy.lateral_meniscus, anatomy.tibia_lateral, "lateral")) if m is not None]
     tibia = build_springs([
-        _plate(anatomy.tibia_medial, model, None if anatomy.medial_meniscus is None else anatomy.covered_medial),
-        _plate(anatomy.tibia_lateral, model, None if anatomy.lateral_meniscus is None else anatomy.covered_lateral),
+        _plate(anatomy.tibia_medial, model, anatomy.covered_medial, anatomy.medial_meniscus),
+        _plate(anatomy.tibia_lateral, model, anatomy.covered_lateral, anatomy.lateral_meniscus),
         *(_wedge(m, plate, name, model) for m, plate, name in menisci)])
-    patella = build_springs([_plate(anatomy.patella, model, None)])
+    patella = build_springs([_plate(anatomy.patella, model)])
     weak = model.capsule_stiffness_n_mm * np.array([LENGTH**2] * 3 + [1.0] * 3)
     tibia_weak = np.concatenate([weak, [hoop_stiffness(m, model) for m, _, _ in menisci]])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
@@ -12,10 +13,12 @@ from kneeload.errors import InputError
 from kneeload.subject.distance import level_set_from_mesh
 from kneeload.subject.level_set import LevelSet
 from kneeload.subject.proximity import is_closed, nearest_on_mesh
-from kneeload.subject.surface import ArticularSurface
+from kneeload.subject.surface import ArticularSurface, TriangleMesh
 
 BAND_MM = 6.0  # distances are exact up to here; cartilage and meniscus together are thinner than twice that
 _MOST_NODES = 20_000_000
+_FAR_BEHIND_MM = 20.0  # deeper than half a condyle: whatever is farther behind a sheet is another place, not an overlap
+_OPPOSITE = -0.2  # cosine between the normals of two triangles that face each other, as in `kneeload.kernels.contact`
 
 
 @lru_cache(maxsize=8)
@@ -58,3 +61,11 @@ def level_set_of(surface: ArticularSurface, spacing_mm: float, band_mm: float = 
         field = ndimage.spline_filter1d(field, 2, axis=axis, mode="mirror")
     return LevelSet(coefficients=np.ascontiguousarray(field), origin_mm=low, spacing_mm=spacing_mm, thickness_mm=thickness.reshape(shape),
                     nearest_triangle=nearest.reshape(shape), band_mm=band_mm)
+
+
+def lies_behind(casting: TriangleMesh, target: ArticularSurface, pose: NDArray[np.float64]) -> bool:
+    """Whether triangles of the casting surface face the target from behind it, more than a level set of a sheet can see (pose (4, 4), mm)."""
+    found = nearest_on_mesh(target.mesh, casting.centroids @ pose[:3, :3].T + pose[:3, 3], reach_mm=_FAR_BEHIND_MM)
+    behind = np.flatnonzero((found.side == -1) & (found.triangle >= 0))
+    facing = np.einsum("ij,ij->i", casting.normals[behind] @ pose[:3, :3].T, target.normals[found.triangle[behind]])
+    return bool(np.any(facing < _OPPOSITE))

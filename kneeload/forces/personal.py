@@ -209,7 +209,7 @@ def gait_cycle(motion: Motion) -> Array | None:
     (about 60 % in normal gait).
     """
     airborne = np.flatnonzero(~motion.stance)
-    share = (motion.time - motion.time[0]) / (motion.time[-1] - motion.time[0])
+    share = (motion.time - motion.time[0]) / max(float(motion.time[-1] - motion.time[0]), 1e-9)  # a single frame has no duration
     recorded = motion.activity == "recorded" and len(airborne) > 0 and 0.45 <= share[airborne[0]] <= 0.80
     return share if motion.activity == "walking" or recorded else None
 

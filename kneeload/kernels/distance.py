@@ -272,6 +272,77 @@ def first_above(queries, points, triangles, low, cell, starts, members, reach, h
                 hit[q] = t
 
 
+@kernel_strict
+def _ray_meets(ox, oy, oz, dx, dy, dz, points, a, b, c):
+    """Length along a ray to a triangle (both faces), infinity when it misses (Moeller and Trumbore 1997, doi 10.1080/10867651.1997.10487468)."""
+    ax, ay, az = points[a, 0], points[a, 1], points[a, 2]
+    ux, uy, uz = points[b, 0] - ax, points[b, 1] - ay, points[b, 2] - az
+    vx, vy, vz = points[c, 0] - ax, points[c, 1] - ay, points[c, 2] - az
+    nx, ny, nz = dy * vz - dz * vy, dz * vx - dx * vz, dx * vy - dy * vx
+    det = ux * nx + uy * ny + uz * nz
+    if det == 0.0:
+        return np.inf
+    sx, sy, sz = ox - ax, oy - ay, oz - az
+    s = (sx * nx + sy * ny + sz * nz) / det
+    mx, my, mz = sy * uz - sz * uy, sz * ux - sx * uz, sx * uy - sy * ux
+    t = (dx * mx + dy * my + dz * mz) / det
+    if s < -1e-9 or t < -1e-9 or s + t > 1.0 + 1e-9:
+        return np.inf
+    return (vx * mx + vy * my + vz * mz) / det
+
+
+@kernel_strict
+def first_along(queries, directions, points, triangles, low, cell, starts, members, reach, length, hit):
+    """First triangle met from each query point along its own direction, walking from cell to cell (Amanatides and Woo 1987).
+
+    Args:
+        queries: (q, 3) mm. directions: (q, 3) unit vectors. points, triangles, low, cell, starts, members: as in `nearest_in_cells`.
+        reach: mm. length: (q,) mm, infinity where nothing is met within reach. hit: (q,) triangle or -1. Both are written.
+    """
+    place, way, step = np.empty(3, np.int64), np.empty(3), np.empty(3)
+    for q in range(queries.shape[0]):
+        length[q], hit[q] = np.inf, -1
+        enter, leave = 0.0, reach
+        if not abs(queries[q, 0] + queries[q, 1] + queries[q, 2] + directions[q, 0] + directions[q, 1] + directions[q, 2]) < np.inf:
+            continue
+        for a in range(3):
+            o, d, high = queries[q, a], directions[q, a], low[a] + starts.shape[a] * cell
+            if d == 0.0:
+                if o < low[a] or o > high:
+                    leave = -1.0
+                continue
+            near, far = (low[a] - o) / d, (high - o) / d
+            enter, leave = max(enter, min(near, far)), min(leave, max(near, far))
+        if not enter <= leave:
+            continue
+        for a in range(3):
+            d = directions[q, a]
+            at = (queries[q, a] + enter * d - low[a]) / cell
+            place[a] = min(max(math.floor(at), 0), starts.shape[a] - 1)
+            if d == 0.0:
+                way[a], step[a] = np.inf, np.inf
+            else:
+                edge = low[a] + (place[a] + (1 if d > 0.0 else 0)) * cell
+                way[a], step[a] = (edge - queries[q, a]) / d, cell / abs(d)
+        best = reach
+        while True:
+            i, j, k = place[0], place[1], place[2]
+            for s in range(starts[i, j, k, 0], starts[i, j, k, 1]):
+                t = members[s]
+                found = _ray_meets(queries[q, 0], queries[q, 1], queries[q, 2], directions[q, 0], directions[q, 1], directions[q, 2], points,
+                                   triangles[t, 0], triangles[t, 1], triangles[t, 2])
+                if 0.0 <= found <= best:
+                    best = found
+                    length[q], hit[q] = found, t
+            a = 0 if way[0] <= way[1] and way[0] <= way[2] else (1 if way[1] <= way[2] else 2)
+            if way[a] > best or way[a] > leave:
+                break
+            place[a] += 1 if directions[q, a] > 0.0 else -1
+            if place[a] < 0 or place[a] >= starts.shape[a]:
+                break
+            way[a] += step[a]
+
+
 @kernel
 def level_set_values(coefficients, origin, spacing, outside, queries, value, gradient):
     """Value and gradient of a triquadratic B-spline at points; `outside` and a zero gradient where the support leaves the grid.

@@ -18,12 +18,26 @@ from kneeload.subject.plateau import TRIANGLES_PER_MM2, PlateauShape, Tilt
 from kneeload.subject.size import axis_factors
 from kneeload.subject.source_knee import source_arrays
 from kneeload.subject.surface import ArticularSurface, LayerMaterial, TriangleMesh
+from kneeload.units import DEG
 
 PATHOLOGICAL_EXTRUSION_MM = 3.0
 """Extrusion of a meniscus called extruded or torn at its root when no figure is given: the usual radiological cut-off for pathological
 extrusion is 3 mm (Costa 2004, doi 10.2214/ajr.183.1.1830017). Extrusion counts from the reference shape, which has the outer edge of
 the source knee; healthy knees differ from it by 1 to 3 mm (Bloecker 2011, PMC3215228)."""
 THINNEST_MM = 0.3  # inner edge of the wedge (assumption, 0.2 to 0.5 mm)
+INWARD_MM = {"medial": 1.35, "lateral": 5.2}
+"""How far the inner edge lies inside that of the source knee, mm. Its menisci are narrow: they cover 43 and 34 % of their plateaus,
+where 102 healthy knees of either sex have 50 and 58 % (Bloecker 2011, PMC3215228). These figures give those shares (tested). Widths become
+8, 9 and 10 mm (up to 13) medially in front, middle and back, 10 to 12 laterally; dissected medial menisci have 8.0, 8.1 and 13.5
+(Shashidhar and Ashwini 2025, 50 knees)."""
+LOADED_TURN_DEG = 6.0
+LOADED_SHIFT_MM = (1.4, -0.6)
+"""Where the loaded knee rests at full extension, against the imaged pose: tibia turned outwards, and moved forwards (x) and medially (z).
+The 1000 N rig gives 3 to 7 degrees and 1.0 to 1.5 mm, 0.5 to 0.7 mm; the released walking result of the same knee (Smith 2019) has 1 to 7
+degrees and 3.5 to 5.6 mm forwards within 6 degrees of extension. Assumption within those ranges; a test holds it against the rig."""
+ROUNDING_MM = 0.3
+"""Corner between the face that fits the femur and the free outer face: rounded over no more than the depth to which a load presses the layers
+(0.3 mm), or the rounding would take the contact away."""
 _ARRIVED_MM = 1e-7  # a shorter step of the search has arrived
 _REACH_MM = 14.0  # search for the femur above the plateau up to here
 
@@ -52,7 +66,8 @@ def _edges(side: str, sex: Sex, triangles_per_mm2: float) -> tuple[NDArray[np.fl
     """Grid (na, ns, 2) mm, ring centre (2,) mm, greatest height per angle (na,) mm and share (ns,) of the mean meniscus of a sex."""
     arrays, (fx, fy, fz) = source_arrays(), axis_factors(sex)
     node = arrays[f"meniscus_{side}_angle"]
-    inner, outer, top = (CubicSpline(node, arrays[f"meniscus_{side}_{part}"]) for part in ("inner", "outer", "height"))
+    inner = CubicSpline(node, arrays[f"meniscus_{side}_inner"] - INWARD_MM[side])
+    outer, top = (CubicSpline(node, arrays[f"meniscus_{side}_{part}"]) for part in ("outer", "height"))
     edge = np.sqrt(2.0 / triangles_per_mm2)
     middle = 0.5 * float(np.mean(inner(node) + outer(node)))
     angle = np.linspace(node[0], node[-1], max(16, round((node[-1] - node[0]) * middle / edge) + 1))
@@ -72,20 +87,28 @@ def _horn_width(angle: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def fitted_meniscus(plateau: PlateauShape, femur: LevelSet, sex: Sex, triangles_per_mm2: float = TRIANGLES_PER_MM2) -> MeniscusShape:
-    """Meniscus whose superior face fits the femur at full extension.
+    """Meniscus whose superior face fits the femur at full extension, where the loaded knee rests.
 
-    Its outline and its greatest height are those of the source knee; within them the wedge fills the gap between plateau and femur, as the
-    loaded meniscus does (the imaged one hung unloaded in the joint). Both are joined by a smooth minimum.
+    Its outer edge and its greatest height are those of the source knee, its width gives the published coverage; within them the wedge fills
+    the gap between the plateau and a femur that just touches it, as the loaded meniscus does (the imaged one hung unloaded in the
+    joint). Both are joined by a smooth minimum.
     """
     xz, centre, top, share = _edges(plateau.side, sex, triangles_per_mm2)
-    flat = xz.reshape(-1, 2)
-    gap = vertical_gap(femur, flat, plateau.surface_y(flat)).reshape(xz.shape[:2])
+    flat, bare = xz.reshape(-1, 2), plateau.mesh.points
+    touching = vertical_gap(femur, loaded_xz(bare[:, [0, 2]]), bare[:, 1]).min()
+    gap = vertical_gap(femur, loaded_xz(flat), plateau.surface_y(flat)).reshape(xz.shape[:2]) - touching
     cap = top[:, None] * (0.4 + 0.6 * share * (2.0 - share))
-    filled = -smooth_minimum(-smooth_minimum(gap, cap, 1.0), np.full_like(gap, -THINNEST_MM), 0.2)  # a smooth maximum with the thinnest edge
+    filled = -smooth_minimum(-smooth_minimum(gap, cap, ROUNDING_MM), np.full_like(gap, -THINNEST_MM), 0.2)  # a smooth maximum with the thinnest edge
     height = ndimage.gaussian_filter(filled, 0.8, mode="nearest")
     offset = xz - centre
     outward = offset / np.linalg.norm(offset, axis=2, keepdims=True)
     return MeniscusShape(side=plateau.side, xz=xz, height_mm=height, outward=outward, triangles=grid_triangles(xz))
+
+
+def loaded_xz(xz: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Points (n, 2) mm of the tibia, seen along y, in the femur frame where the loaded knee rests."""
+    c, s = np.cos(LOADED_TURN_DEG * DEG), np.sin(LOADED_TURN_DEG * DEG)
+    return np.column_stack([c * xz[:, 0] - s * xz[:, 1], s * xz[:, 0] + c * xz[:, 1]]) + np.array(LOADED_SHIFT_MM)
 
 
 def vertical_gap(femur: LevelSet, xz: NDArray[np.float64], base_y: NDArray[np.float64]) -> NDArray[np.float64]:

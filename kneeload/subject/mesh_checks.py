@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kneeload.errors import InputError
-from kneeload.subject.proximity import Nearest, edge_neighbours, is_closed
+from kneeload.subject.proximity import Nearest, edge_neighbours, is_closed, self_crossings
 from kneeload.subject.surface import TriangleMesh
 from kneeload.units import LENGTH_UNITS_MM
 
@@ -15,6 +15,7 @@ KNEE_SIZE_MM = (10.0, 200.0)
 measures 15, the largest, a distal femur of a tall man, 110."""
 
 _NON_MANIFOLD_SHARE = 1e-3  # a segmented surface may pinch at a few edges; pseudonormals stay meaningful there
+_CROSSING_SHARE = 0.01  # of the area: a segmented meniscus may pinch at its horns
 _NO_LAYER_MM = 0.05  # below what any image resolves
 _FACING_SHARE = 0.5  # of the area of a cartilage surface must face away from its bone
 
@@ -64,6 +65,15 @@ def check_manifold(mesh: TriangleMesh, *, where: str) -> None:
     if turned > _NON_MANIFOLD_SHARE * len(count):
         raise InputError("surface", where=where, got=f"{turned} edges whose two triangles face opposite ways", allowed="one orientation all over",
                          why="normals must all point to the same side")
+
+
+def check_crossings(mesh: TriangleMesh, *, where: str) -> None:
+    """Raise when more than a hundredth of the area lies in triangles that cut through others: such a mesh has no inside there."""
+    crossed = self_crossings(mesh)
+    share = float(mesh.areas[crossed].sum() / mesh.areas.sum())
+    if share > _CROSSING_SHARE:
+        raise InputError("surface", where=where, got=f"self-intersecting ({int(crossed.sum())} triangles, {100.0 * share:.1f} % of the area, cut through others)",
+                         allowed=f"at most {100.0 * _CROSSING_SHARE:g} % of the area", why="where a surface cuts through itself there is no inside and outside")
 
 
 def check_closed(mesh: TriangleMesh, *, where: str) -> None:

@@ -10,9 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kneeload.errors import InputError
+from kneeload.errors import InputError, check_choice
 from kneeload.subject import mesh_checks as checks
-from kneeload.subject.proximity import is_closed, layer_thickness, nearest_on_mesh
+from kneeload.subject.mesh_density import with_density
+from kneeload.subject.person import Side
+from kneeload.subject.proximity import index_mesh, is_closed, layer_thickness, nearest_on_mesh, thickness_along_rays
 from kneeload.subject.surface import ArticularSurface, Body, LayerMaterial, TriangleMesh
 
 MESH_ENDINGS = (".stl", ".ply", ".obj", ".vtp")
@@ -44,7 +46,7 @@ def read_mesh(path: Path, *, length_unit: str, mirror: bool = False) -> MeshFile
         mirror: turn z into -z (a left knee into a right one), normals still outwards.
 
     Raises:
-        InputError: no file, another ending, not a mesh, points that are not finite, not the size of a knee, not a manifold.
+        InputError: no file, another ending, not a mesh, points that are not finite, not the size of a knee, not a manifold, self-intersecting.
     """
     where = str(path)
     scale = checks.check_length_unit(length_unit, where=where)
@@ -57,33 +59,46 @@ def read_mesh(path: Path, *, length_unit: str, mirror: bool = False) -> MeshFile
     mesh, kept = _clean(points, faces)
     checks.check_points(mesh.points, mesh.triangles, where=where)
     checks.check_manifold(mesh, where=where)
+    checks.check_crossings(mesh, where=where)
     return MeshFile(mesh=mesh, kept=kept, count=len(faces))
 
 
 def articular_surface_from_file(
     path: Path, *, length_unit: str, thickness_mm: float | ArrayLike | str, material: LayerMaterial, body: Body,
-    name: str | None, bone: TriangleMesh | None,
+    name: str | None, bone: TriangleMesh | None, side: Side, mirror: bool, triangles_per_mm2: float | None,
 ) -> ArticularSurface:
     """Return the articular surface of a file; arguments and errors as in `ArticularSurface.from_mesh`."""
     where = str(path)
-    if body not in ("femur", "tibia", "patella"):
-        raise InputError("body", where=where, got=body, allowed="one of femur, tibia, patella", why="a surface lies in the frame of its bone")
+    check_choice("body", body, ("femur", "tibia", "patella"), where=where, why="a surface lies in the frame of its bone")
+    check_choice("side of the knee", side, ("right", "left"), where=where, why="a knee is one of the two")
     read = read_mesh(path, length_unit=length_unit)
-    mesh = read.mesh
+    mesh, kept = read.mesh, read.kept
     if is_closed(mesh):
         checks.check_outwards(mesh, where=where)
-    to_bone = None if bone is None else nearest_on_mesh(bone, mesh.centroids)
-    if bone is not None and to_bone is not None and not is_closed(mesh):
-        checks.check_faces_away(mesh, bone, to_bone, where=where)
-    if isinstance(thickness_mm, str):
-        if thickness_mm != "bone" or to_bone is None:
-            raise InputError("layer thickness", where=where, got=thickness_mm, allowed='above 0 mm, or "bone" together with the mesh of the bone',
-                             why="the layer ends where the bone begins")
-        thickness = layer_thickness(to_bone)
-    else:
-        thickness = checks.check_thickness(thickness_mm, read.count, where=where)[read.kept]
-    return ArticularSurface(name=name or path.stem, body=body, mesh=mesh, thickness_mm=thickness, material=material,
-                            region=np.full(len(mesh.triangles), -1, dtype=np.int8))
+    if bone is not None and not is_closed(mesh):
+        checks.check_faces_away(mesh, bone, nearest_on_mesh(bone, mesh.centroids), where=where)
+    if triangles_per_mm2 is not None:
+        mesh, nearest = with_density(mesh, triangles_per_mm2)
+        kept = kept[nearest]
+    surface = ArticularSurface(
+        name=name or path.stem, body=body, mesh=mesh, thickness_mm=_thickness(thickness_mm, mesh, kept, read.count, bone, where), material=material,
+        region=np.full(len(mesh.triangles), -1, dtype=np.int8), side=side)
+    return surface.mirrored() if mirror else surface
+
+
+def _thickness(thickness_mm: float | ArrayLike | str, mesh: TriangleMesh, kept: NDArray[np.int64], count: int, bone: TriangleMesh | None,
+               where: str) -> NDArray[np.float64]:
+    """Layer thickness (m,) mm of the triangles of `mesh`; `kept` (m,) are their numbers among the `count` triangles of the file."""
+    if not isinstance(thickness_mm, str):
+        return checks.check_thickness(thickness_mm, count, where=where)[kept]
+    if thickness_mm not in ("bone", "ray") or bone is None:
+        raise InputError("layer thickness", where=where, got=thickness_mm,
+                         allowed='above 0 mm, or "bone" (shortest distance) or "ray" (along the normal) together with the mesh of the bone',
+                         why="the layer ends where the bone begins")
+    index = index_mesh(bone)
+    to_bone = nearest_on_mesh(index, mesh.centroids)
+    checks.check_near(to_bone, where=where)
+    return layer_thickness(to_bone) if thickness_mm == "bone" else thickness_along_rays(mesh, index)
 
 
 def _read(path: Path) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kneeload.kernels import distance as kernels
+from kneeload.kernels.crossing import mark_crossings
 from kneeload.subject.surface import TriangleMesh
 
 FAR_MM = 1e6
@@ -142,6 +143,37 @@ def first_hit(
     return height, hit
 
 
+def rays_to_mesh(
+    mesh: TriangleMesh | MeshIndex, points_mm: ArrayLike, directions: ArrayLike, *, reach_mm: float = FAR_MM
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return length (q,) in mm to the first triangle met from (q, 3) points, each along its own direction (q, 3), and its number (q,).
+
+    Infinity and -1 where nothing is met within `reach_mm` or the direction is zero. Both faces of a triangle count.
+    """
+    index = mesh if isinstance(mesh, MeshIndex) else index_mesh(mesh)
+    queries = np.ascontiguousarray(points_mm, dtype=np.float64).reshape(-1, 3)
+    along = np.asarray(directions, dtype=np.float64).reshape(-1, 3)
+    size = np.linalg.norm(along, axis=1, keepdims=True)
+    unit = np.ascontiguousarray(along / np.where(size > 0.0, size, np.nan))
+    length, hit = np.empty(len(queries)), np.empty(len(queries), dtype=np.int64)
+    kernels.first_along(queries, unit, index.mesh.points, index.mesh.triangles, index.low_mm, index.cell_mm, index.starts, index.members,
+                        float(reach_mm), length, hit)
+    return length, hit
+
+
+def thickness_along_rays(mesh: TriangleMesh, bone: TriangleMesh | MeshIndex, *, minimum_mm: float = MINIMUM_THICKNESS_MM,
+                         maximum_mm: float = MAXIMUM_THICKNESS_MM) -> NDArray[np.float64]:
+    """Return the layer thickness (m,) in mm of a cartilage surface: rays from its triangles along their inward normals to the bone.
+
+    A ray that meets no bone within `maximum_mm`, or meets it from behind (the triangle has sunk into the bone), says nothing: there it is
+    the shortest distance, as in `thickness_to_bone`. Within the two limits.
+    """
+    index = bone if isinstance(bone, MeshIndex) else index_mesh(bone)
+    length, hit = rays_to_mesh(index, mesh.centroids, -mesh.normals, reach_mm=maximum_mm)
+    useful = (hit >= 0) & (np.einsum("mi,mi->m", mesh.normals, index.normals[hit, 6]) > 0.0)
+    return np.clip(np.where(useful, length, thickness_to_bone(mesh, index)), minimum_mm, maximum_mm)
+
+
 def thickness_to_bone(mesh: TriangleMesh, bone: TriangleMesh | MeshIndex, *, minimum_mm: float = MINIMUM_THICKNESS_MM,
                       maximum_mm: float = MAXIMUM_THICKNESS_MM) -> NDArray[np.float64]:
     """Return the layer thickness (m,) in mm of a cartilage surface: the distance of its triangles to the bone, within two limits."""
@@ -174,3 +206,13 @@ def _cells(corners: NDArray[np.float64], layers: int | None = None) -> tuple[NDA
     ends = np.cumsum(np.bincount(flat, minlength=int(shape.prod())))
     starts = np.stack([np.concatenate([[0], ends[:-1]]), ends], axis=1).reshape(*shape, 2)
     return low, cell, np.ascontiguousarray(starts), np.ascontiguousarray(owner[order])
+
+
+def self_crossings(mesh: TriangleMesh) -> NDArray[np.bool_]:
+    """Return which triangles (m,) cut through another triangle of the mesh with which they share no point."""
+    corners = mesh.points[mesh.triangles]
+    box = np.ascontiguousarray(np.stack([corners.min(axis=1), corners.max(axis=1)], axis=1))
+    _, _, starts, members = _cells(corners)
+    crossed = np.zeros(len(corners), dtype=bool)
+    mark_crossings(mesh.points, mesh.triangles, box, starts.reshape(-1, 2), members, crossed)
+    return crossed

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kneeload.errors import InputError
+from kneeload.subject.person import Side
 
 Body = Literal["femur", "tibia", "patella"]
 
@@ -119,6 +120,7 @@ class ArticularSurface:
         thickness_mm: (m,) mm; layer thickness per triangle.
         material: of the layer.
         region: (m,) no unit; index into MOAKS_REGIONS per triangle, -1 outside all.
+        side: of the knee that the points show, right (z lateral) or left (z medial).
     """
 
     name: str
@@ -127,6 +129,7 @@ class ArticularSurface:
     thickness_mm: NDArray[np.float64]
     material: LayerMaterial
     region: NDArray[np.int8]
+    side: Side = "right"
 
     def __post_init__(self) -> None:
         count = len(self.mesh.triangles)
@@ -145,30 +148,39 @@ class ArticularSurface:
         path: str | Path,
         *,
         length_unit: str,
-        thickness_mm: float | ArrayLike | Literal["bone"],
+        thickness_mm: float | ArrayLike | Literal["bone", "ray"],
         material: LayerMaterial,
         body: Body = "tibia",
         name: str | None = None,
         bone: TriangleMesh | None = None,
+        side: Side = "right",
+        mirror: bool = False,
+        triangles_per_mm2: float | None = None,
     ) -> ArticularSurface:
         """Read a surface from an STL, PLY, OBJ or VTP file; duplicate points are merged, triangles without area dropped.
 
         Args:
             path: the file, in the frame of its bone (right knee: x anterior, y proximal, z lateral), normals towards the joint space.
             length_unit: of the file: mm, cm or m.
-            thickness_mm: above 0, mm: one number, one per triangle of the file, or "bone" for the distance to `bone`.
+            thickness_mm: above 0, mm: one number, one per triangle of the file, "bone" for the shortest distance to `bone`, or "ray" for the
+                distance to it along the inward normal (both within 1 and 10 mm).
             material: of the layer.
             body: femur, tibia or patella.
             name: default the file's name without its ending.
-            bone: the bone behind the surface, mm; a closed mesh with outward normals. With it the facing of an open surface is checked.
+            bone: the bone behind the surface, mm, in the frame of the file; a closed mesh with outward normals. With it the facing of an
+                open surface is checked.
+            side: of the knee in the file.
+            mirror: turn z into -z, so that a left knee becomes a right one (or the other way round).
+            triangles_per_mm2: refine or coarsen to this density; None keeps the triangles of the file (see `kneeload.subject.mesh_density`).
 
         Raises:
-            InputError: no file, not a mesh, wrong unit or size, NaN, inside out, more than two triangles at an edge, thickness not positive.
+            InputError: no file, not a mesh, wrong unit or size, NaN, inside out, self-intersecting, more than two triangles at an edge,
+                thickness not positive, an open surface that faces its bone, an absurd density.
         """
         from kneeload.subject.mesh_reading import articular_surface_from_file
 
         return articular_surface_from_file(Path(path), length_unit=length_unit, thickness_mm=thickness_mm, material=material,
-                                           body=body, name=name, bone=bone)
+                                           body=body, name=name, bone=bone, side=side, mirror=mirror, triangles_per_mm2=triangles_per_mm2)
 
     @property
     def centroids(self) -> NDArray[np.float64]:
@@ -195,8 +207,8 @@ class ArticularSurface:
         return replace(self, mesh=self.mesh.transformed(rotation, translation_mm))
 
     def mirrored(self) -> ArticularSurface:
-        """Return the mirror image z -> -z, normals still outwards; the region labels stay (medial stays medial)."""
-        return replace(self, mesh=self.mesh.mirrored())
+        """Return the mirror image z -> -z of the other side, normals still outwards; the region labels stay (medial stays medial)."""
+        return replace(self, mesh=self.mesh.mirrored(), side="left" if self.side == "right" else "right")
 
     def selected(self, keep: NDArray) -> ArticularSurface:
         """Return the surface of the kept triangles only; `keep` is (m,) bool or triangle numbers."""

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from kneeload import interventions
 from kneeload.calibration.person import Calibration
 from kneeload.case import Case
+from kneeload.contact.cycle import ContactCycle
 from kneeload.forces.muscles import MuscleModel
 from kneeload.motion.activity import ACTIVITY_NAMES, Activity
 from kneeload.result import ActivityResult
@@ -129,6 +130,17 @@ def _run(bench: Bench, subject: Subject, activity: Activity, changes: tuple[Chan
     for name, parameters in changes:
         case = interventions.apply(case, name, dict(parameters))
     return run_activity(case, anatomy_of(case), activity)
+
+
+def contact_of(result: ActivityResult) -> ContactCycle:
+    """Return the contact of a run.
+
+    Raises:
+        Skipped: the bench is at the load level.
+    """
+    if result.contact is None:
+        raise Skipped("needs the contact: give --contact")
+    return result.contact
 
 
 def cycle_percent(result: ActivityResult) -> NDArray[np.float64]:

@@ -13,9 +13,11 @@ from kneeload.errors import InputError, check_choice
 from kneeload.subject.person import Subject
 
 MEASUREMENTS_FILE = Path(__file__).with_name("measurements.yaml")
+CONTACT_FILE = Path(__file__).with_name("contact_measurements.yaml")
 INTERVALS = ("SD", "95 % CI", "published range", "goal", "tolerance", "")
 MODELS = ("default", "plain static optimisation", "calibrated")
 ROLES = ("check", "input")
+LEVELS = ("loads", "contact")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +40,8 @@ class Measurement:
         binding: True if `--strict` fails when the prediction is outside.
         role: "check", or "input" when constants of the engine come from this very source (agreement is then no evidence).
         model: which forces are compared: "default", "plain static optimisation" (for comparison) or "calibrated" (fitted to the person).
-        contact: True if the number also has a meaning after contact equilibrium.
+        level: "loads" for a number of the load level, "contact" for one that needs contact (predicted only when contact is asked for).
+        contact: True if a number of the load level also has a meaning after contact equilibrium.
         person: who is simulated, None = the case's own subject.
         predictor: name of the predicting function, None = not simulated.
         parameters: keyword arguments of that function.
@@ -60,6 +63,7 @@ class Measurement:
     binding: bool = False
     role: str = "check"
     model: str = "default"
+    level: str = "loads"
     contact: bool = False
     person: Subject | None = None
     predictor: str | None = None
@@ -79,6 +83,7 @@ class Measurement:
         check_choice("interval", self.interval, INTERVALS, where=where, why="the reader must know what the interval is")
         check_choice("role", self.role, ROLES, where=where, why="a row checks the engine or feeds it")
         check_choice("model", self.model, MODELS, where=where, why="only these forces are compared")
+        check_choice("level", self.level, LEVELS, where=where, why="a number belongs to the forces or to the contact")
         if self.predictor is None and not self.note.strip():
             raise InputError("note", where=where, got=self.note, allowed="the reason",
                              why="a row without a predictor must say why it is not simulated")
@@ -93,22 +98,33 @@ class Measurement:
         return (self.low is None or value >= self.low) and (self.high is None or value <= self.high) and math.isfinite(value)
 
 
-def read_measurements(path: str | Path | None = None) -> tuple[Measurement, ...]:
-    """Return the rows of a measurement file (YAML with `sources`, `persons` and `rows`); None = the packaged one.
+def read_measurements(path: str | Path | None = None, *, contact: bool = False) -> tuple[Measurement, ...]:
+    """Return the rows of a measurement file (YAML with `sources`, `persons` and `rows`).
+
+    Args:
+        path: a file of one's own; None = the packaged rows.
+        contact: with the packaged rows, also those of the contact section.
 
     Raises:
         InputError: the file cannot be used; the sentence names the row.
     """
-    file = MEASUREMENTS_FILE if path is None else Path(path)
+    files = [Path(path)] if path is not None else [MEASUREMENTS_FILE, CONTACT_FILE] if contact else [MEASUREMENTS_FILE]
+    rows: list[Measurement] = []
+    seen: set[str] = set()
+    for file in files:
+        for row in _rows_of(file):
+            if row.id in seen:
+                raise InputError("id", where=f"{file}", got=row.id, allowed="given once", why="rows are chosen by it")
+            seen.add(row.id)
+            rows.append(row)
+    return tuple(rows)
+
+
+def _rows_of(file: Path) -> list[Measurement]:
     tree = _load(file)
     sources, persons = tree.get("sources") or {}, {name: Subject(**values) for name, values in (tree.get("persons") or {}).items()}
-    rows = tuple(_measurement(single, sources, persons, file) for values in tree["rows"] for single in repeated(values))
-    seen: set[str] = set()
-    for row in rows:
-        if row.id in seen:
-            raise InputError("id", where=f"{file}", got=row.id, allowed="given once", why="rows are chosen by it")
-        seen.add(row.id)
-    return rows
+    common = tree.get("all") or {}
+    return [_measurement({**common, **single}, sources, persons, file) for values in tree["rows"] for single in repeated(values)]
 
 
 def _load(file: Path) -> dict[str, Any]:
@@ -129,7 +145,8 @@ def repeated(values: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return one row per combination of the lists under `each` (per position, if `pair` is true).
 
     `{name}` in words is replaced by the value, and a parameter that is only `{name}` takes the value itself. Entries named measured, low,
-    high or model set that field, and `sd` sets low and high around the measured value. `binding: default only` binds the default model's row alone.
+    high or model set that field, and `sd` sets low and high around the measured value. `binding: default only` binds the default
+    model's row alone.
     """
     plain = {key: value for key, value in values.items() if key not in ("each", "pair")}
     each = values.get("each")
@@ -188,15 +205,16 @@ def _measurement(values: dict[str, Any], sources: Mapping[str, str], persons: Ma
 
 
 def chosen(rows: Sequence[Measurement], names: Sequence[str]) -> tuple[Measurement, ...]:
-    """Return the rows whose id, group or target number is among `names`, in their order.
+    """Return the rows whose id, group, target number or section is among `names`, in their order (section: a group's words before a colon).
 
     Raises:
         InputError: a name that no row has.
     """
-    known = {row.id for row in rows} | {row.group for row in rows} | {target for row in rows for target in row.target}
+    called = [{row.id, row.group, row.group.split(":")[0], *row.target} for row in rows]
+    known = set().union(*called)
     for name in names:
         if name not in known:
             raise InputError("rows", where="--rows", got=name,
                              allowed="ids or groups; the groups are " + ", ".join(dict.fromkeys(row.group for row in rows)),
                              why="no row has this name")
-    return tuple(row for row in rows if {row.id, row.group, *row.target} & set(names))
+    return tuple(row for row, words in zip(rows, called) if words & set(names))

@@ -1,4 +1,4 @@
-"""The folder of a validation: validation.csv, curves.csv, validation.html."""
+"""The folder of a validation: validation.csv, curves.csv, validation.html, and pressure_map.csv where there are maps."""
 
 from __future__ import annotations
 
@@ -38,14 +38,20 @@ def claim(folder: Path) -> Path:
 
 
 def write_table(table: ValidationTable, folder: Path, *, claimed: bool = False) -> Path:
-    """Write the three files into a new folder (or one that the caller has just made) and return it."""
+    """Write the files into a new folder (or one that the caller has just made) and return it."""
+    from kneeload.validation.contact_figures import map_lines
+    from kneeload.views.validation_contact_plots import PressureMap
     from kneeload.views.validation_page import write_validation_page
 
     if not claimed:
         claim(folder)
     _write_csv(folder / "validation.csv", table.columns())
     _write_csv(folder / "curves.csv", [line for panel in table.panels for line in _curve_lines(panel)])
-    write_validation_page(folder / "validation.html", rows=table.columns(), panels=table.panels, summary=table.summary_line(),
+    maps = [item for item in table.contact_pictures if isinstance(item, PressureMap)]
+    if maps:
+        _write_csv(folder / "pressure_map.csv", [line for item in maps for line in map_lines(item)])
+    write_validation_page(folder / "validation.html", rows=table.columns(), panels=table.panels,
+                          contact_pictures=table.contact_pictures, summary=table.summary_line(),
                           counts=table.counts,
                           settings=table.settings, version=table.version)
     return folder

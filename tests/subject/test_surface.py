@@ -6,10 +6,12 @@ import re
 
 import numpy as np
 import pytest
-from mesh_shapes import flipped, icosphere, part, plate, write_stl
+from mesh_shapes import flipped, icosphere, joined, part, plate, write_stl
 
 from kneeload.errors import InputError
+from kneeload.subject.mesh_density import with_density
 from kneeload.subject.mesh_reading import read_mesh
+from kneeload.subject.proximity import edge_neighbours, is_closed, nearest_on_mesh, self_crossings, thickness_along_rays, thickness_to_bone
 from kneeload.subject.surface import ArticularSurface, LayerMaterial, TriangleMesh
 
 SOFT = LayerMaterial(youngs_modulus_mpa=10.0, poisson_ratio=0.45)
@@ -102,6 +104,90 @@ def test_thickness_from_the_bone(tmp_path):
     np.testing.assert_allclose(from_mesh(tmp_path / "c.stl", thickness_mm="bone", bone=bone).thickness_mm, 2.0, atol=0.06)
     with pytest.raises(InputError, match="together with the mesh of the bone"):
         from_mesh(tmp_path / "c.stl", thickness_mm="bone")
+
+
+def test_thickness_along_rays_to_the_bone(tmp_path):
+    """A flat layer 3 mm above a bone that slopes by 30 degrees: the shortest distance is cos(30) of the way along the normal."""
+    bone = sloped_block(np.tan(np.deg2rad(30.0)))
+    write_stl(tmp_path / "c.stl", plate((-6.0, 6.0), (-6.0, 6.0), lambda x, z: 6.0 + 0.0 * x, n=9))
+    ray, shortest = (from_mesh(tmp_path / "c.stl", thickness_mm=how, bone=bone) for how in ("ray", "bone"))
+    exact = 6.0 - ray.centroids[:, 0] * np.tan(np.deg2rad(30.0))
+    np.testing.assert_allclose(ray.thickness_mm, np.clip(exact, 1.0, 10.0), rtol=1e-5)
+    np.testing.assert_allclose(shortest.thickness_mm, np.clip(exact * np.cos(np.deg2rad(30.0)), 1.0, 10.0), rtol=1e-5)
+    aside = ray.mesh.transformed(np.eye(3), [39.0, -26.0, 0.0])  # beside the block, where no ray meets it
+    np.testing.assert_array_equal(thickness_along_rays(aside, bone), thickness_to_bone(aside, bone))
+    with pytest.raises(InputError, match=r'"ray" \(along the normal\) together with the mesh of the bone'):
+        from_mesh(tmp_path / "c.stl", thickness_mm="ray")
+    with pytest.raises(InputError, match="different frames or units"):
+        from_mesh(tmp_path / "c.stl", thickness_mm="ray", bone=bone.transformed(np.eye(3), [0.0, -40.0, 0.0]))
+
+
+def sloped_block(slope: float) -> TriangleMesh:
+    """A block 60 mm wide whose top is y = slope * x."""
+    x, y, z = np.array([-30.0, 30.0]), np.array([-60.0, 0.0]), np.array([-30.0, 30.0])
+    points = np.array([(a, b + slope * a * (b == 0.0), c) for a in x for b in y for c in z])
+    faces = [(0, 1, 3), (0, 3, 2), (4, 6, 7), (4, 7, 5), (0, 4, 5), (0, 5, 1), (2, 3, 7), (2, 7, 6), (0, 2, 6), (0, 6, 4), (1, 5, 7), (1, 7, 3)]
+    block = TriangleMesh(points=points, triangles=np.array(faces))
+    assert block.volume_mm3 > 0.0
+    return block
+
+
+@pytest.mark.parametrize("density", [0.3, 1.0, 2.6, 8.0])
+def test_a_wanted_density(tmp_path, density):
+    """A spherical cap of 1.9 triangles per mm2, thickness rising with height: number, area, rim, shape and thickness of what comes back."""
+    cap = part(icosphere(15.0, 4), lambda c: c[:, 1] < -3.0)
+    write_stl(tmp_path / "c.stl", cap)
+    surface = from_mesh(tmp_path / "c.stl", triangles_per_mm2=density, thickness_mm=3.0 + cap.centroids[:, 1] / 10.0)
+    mesh = surface.mesh
+    assert len(mesh.triangles) / mesh.areas.sum() == pytest.approx(density, rel=0.05)
+    assert mesh.areas.sum() == pytest.approx(cap.areas.sum(), rel=0.03)
+    assert np.std(mesh.areas) < 0.5 * mesh.areas.mean()
+    radius = np.linalg.norm(mesh.points, axis=1)
+    assert radius.max() <= 15.0 + 1e-6 and radius.min() > 14.9
+    assert np.percentile(nearest_on_mesh(cap, mesh.points).distance_mm, 95) < 1e-4  # on the facets; the file has 32 bits
+    assert np.min(np.einsum("mi,mi->m", mesh.normals, mesh.centroids)) > 12.0  # none turned over
+    assert np.ptp(mesh.points[rim_points(mesh), 1]) < 3.0  # one rim, where it was
+    assert edge_neighbours(mesh.triangles)[1].max() == 2 and not self_crossings(mesh).any()
+    assert np.abs(surface.thickness_mm - 3.0 - surface.centroids[:, 1] / 10.0).max() < 0.15
+
+
+def rim_points(mesh: TriangleMesh) -> np.ndarray:
+    edge, count = edge_neighbours(mesh.triangles)
+    sides = mesh.triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
+    return np.unique(sides[(count == 1)[edge]])
+
+
+def test_density_keeps_a_closed_mesh_closed_and_finer_facets_where_they_were():
+    mesh = icosphere(15.0, 3)
+    finer, nearest = with_density(mesh, 3.0)
+    assert is_closed(finer) and finer.volume_mm3 == pytest.approx(mesh.volume_mm3, rel=1e-12)
+    assert np.bincount(nearest, finer.areas) == pytest.approx(mesh.areas)  # every new triangle lies in its old one
+    coarser, _ = with_density(mesh, 0.15)
+    assert is_closed(coarser) and coarser.volume_mm3 == pytest.approx(mesh.volume_mm3, rel=0.1)
+    for bad in (0.0, -1.0, 1e4, float("nan")):
+        with pytest.raises(InputError, match="mesh density"):
+            with_density(mesh, bad)
+
+
+def test_left_files_and_their_mirror_image(tmp_path):
+    mesh = part(icosphere(20.0, 2, (0.0, 0.0, 5.0)), lambda c: c[:, 1] < 0.0)
+    write_stl(tmp_path / "c.stl", mesh)
+    left, right = from_mesh(tmp_path / "c.stl", side="left"), from_mesh(tmp_path / "c.stl", side="left", mirror=True)
+    assert (left.side, right.side) == ("left", "right")
+    np.testing.assert_allclose(right.mesh.points, left.mesh.points * [1.0, 1.0, -1.0])
+    np.testing.assert_allclose(right.normals, left.normals * [1.0, 1.0, -1.0], atol=1e-12)
+    with pytest.raises(InputError, match="one of right, left"):
+        from_mesh(tmp_path / "c.stl", side="both")
+
+
+def test_self_intersecting_surfaces(tmp_path):
+    write_stl(tmp_path / "s.stl", joined(icosphere(20.0, 3), icosphere(20.0, 3, (25.0, 1.3, 0.7))))
+    with pytest.raises(InputError, match=r"surface \(.*s\.stl\) is 'self-intersecting \(\d+ triangles, .* at most 1 % of the area"):
+        from_mesh(tmp_path / "s.stl")
+    apart = joined(icosphere(20.0, 3), icosphere(20.0, 3, (40.5, 1.3, 0.7)))
+    assert not self_crossings(apart).any()
+    write_stl(tmp_path / "s.stl", apart)
+    from_mesh(tmp_path / "s.stl")
 
 
 @pytest.mark.parametrize("thickness", [0.0, -1.0, float("nan"), 50.0])

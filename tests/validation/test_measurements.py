@@ -23,7 +23,30 @@ BINDING = {  # what this project promises to reach
     *(f"within_sd_{activity}_{moment}" for activity in ("walking", "stair_ascent", "stair_descent")
       for moment in ("extension", "adduction")),
 }
+CONTACT_TARGETS = {f"T{number}" for number in (*range(1, 31), 35)}  # of the list for contact; T31 to T34 are speed and geometry
+CONTACT_BINDING = {  # the numbers that this project promises to reach for contact
+    "rig_area_in", "rig_area_out", "rig_area_ratio", "rig_peak_in", "rig_peak_out", "rig_peak_ratio", "rig_area_on_menisci",
+    "rig_1150_peak", "rig_1150_area", "meniscus_load_medial", "meniscus_load_lateral",
+    "pf_area_0", "pf_area_30", "pf_area_60", "pf_area_gain", "pf_area_peak",
+    *(f"density_{compartment}" for compartment in ("medial", "lateral", "patellofemoral")),
+    *(f"mri_{body}_{quantity}" for body in ("tibia", "patella") for quantity in ("force", "area", "largest_pressure")), "mri_chain",
+    *(f"{case}_{quantity}" for case in ("sphere", "paraboloid", "nonlinear_sphere", "series_sphere")
+      for quantity in ("force", "area", "peak")),
+    "punch_force", "nonlinear_punch_force", "series_punch_force", "sphere_order", "sphere_energy",
+    *(f"layer_{surface}_{area}" for surface in ("tibia_medial", "tibia_lateral", "patella") for area in (150, 250, 500)), "robust",
+}
+PROMISED = {  # intervals of those promises that are published numbers with a tolerance: they must not move
+    "rig_area_in": (920, 1380), "rig_area_out": (416, 624), "rig_area_ratio": (0.35, 0.55), "rig_peak_in": (2.1, 3.9),
+    "rig_peak_out": (4.2, 7.8), "rig_peak_ratio": (1.6, 2.6), "rig_area_on_menisci": (60, 80), "rig_1150_peak": (1.96, 4.0),
+    "rig_1150_area": (523, 879), "meniscus_load_medial": (35, 65), "meniscus_load_lateral": (50, None), "pf_area_0": (158, 263),
+    "pf_area_30": (331, 497), "pf_area_60": (416, 624), "pf_area_gain": (12, 36), "pf_area_peak": (50, 75), "density_medial": (-3, 3),
+    "mri_tibia_force": (-2, 2), "mri_patella_force": (-2, 2), "mri_tibia_area": (-5, 5), "mri_patella_largest_pressure": (-5, 5),
+    "mri_chain": (100, 100), "sphere_force": (-0.5, 0.5), "sphere_order": (1.5, None), "sphere_energy": (-1e-6, 1e-6),
+    "layer_patella_150": (0.85, 1.15), "robust": (99.9, None),
+}
 ROWS = read_measurements()
+ALL = read_measurements(contact=True)
+CONTACT = ALL[len(ROWS):]
 
 
 def test_every_target_has_a_row():
@@ -35,18 +58,34 @@ def test_the_promises_are_binding_and_nothing_else():
 
 
 def test_every_row_has_words_unit_and_source_and_a_known_predictor_or_a_reason():
-    assert len(ROWS) > 200 and len({row.id for row in ROWS}) == len(ROWS)
-    for row in ROWS:
+    assert len(ROWS) > 200 and len(CONTACT) > 90 and len({row.id for row in ALL}) == len(ALL)
+    for row in ALL:
         assert row.quantity and row.unit and row.source
         assert row.predictor in PREDICTORS if row.predictor else row.note
-        cited = any(word in row.source for word in ("doi", "PMC", "PMID", "19", "20", "boneandjointpub", "kneeload"))
+        cited = any(word in row.source for word in ("doi", "PMC", "PMID", "19", "20", "boneandjointpub", "kneeload", "not in the copy read",
+                                                    "computed"))
         assert cited, f"{row.id}: {row.source}"
 
 
 def test_published_value_lies_in_its_own_interval():
-    for row in ROWS:
+    for row in ALL:
         if row.measured is not None and row.predictor and row.id not in ("force_per_kg",):
             assert row.contains(row.measured), row.id
+
+
+def test_every_contact_target_has_a_row_and_the_promises_are_binding_with_their_own_intervals():
+    assert ALL[:len(ROWS)] == ROWS
+    assert CONTACT_TARGETS <= {target for row in CONTACT for target in row.target} <= CONTACT_TARGETS | TARGETS
+    assert {row.id for row in CONTACT if row.binding} == CONTACT_BINDING
+    found = {row.id: (row.low, row.high) for row in CONTACT}
+    assert {name: found[name] for name in PROMISED} == PROMISED
+
+
+def test_the_contact_section_is_of_the_contact_level_and_the_rest_is_not():
+    assert all(row.level == "contact" and row.group.startswith("Contact: ") and not row.contact for row in CONTACT)
+    assert all(row.level == "loads" and not row.group.startswith("Contact") for row in ROWS)
+    assert chosen(ALL, ["Contact"]) == CONTACT
+    assert {row.group for row in chosen(ALL, ["Contact: theory"])} == {"Contact: theory"}
 
 
 def test_plain_static_optimisation_and_calibration_are_never_promises_of_the_default():
@@ -105,6 +144,7 @@ GOOD = "{id: a, group: g, quantity: q, unit: N, source: s, low: 1, interval: SD,
         (GOOD.replace(", predictor: peak_force_bw", ""), ("note", "why it is not simulated")),
         (GOOD.replace("low: 1", "lowest: 1"), ("'lowest'",)),
         (GOOD.replace("low: 1", "low: 1, person: ann"), ("person", "'ann'")),
+        (GOOD.replace("low: 1", "low: 1, level: bone"), ("level", "'bone'", "contact")),
         (GOOD + "\n- " + GOOD, ("id", "'a'", "once")),
     ],
 )

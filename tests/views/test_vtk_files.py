@@ -11,7 +11,7 @@ import pytest
 
 from kneeload.subject.anatomy import MOAKS_REGIONS
 from kneeload.views.scene import Scene
-from kneeload.views.vtk_files import write_vtk
+from kneeload.views.vtk_files import write_vtk, write_vtk_series
 
 pv = pytest.importorskip("pyvista")
 PARTS = {"femur", "tibia_medial", "tibia_lateral", "medial_meniscus", "patella", "bone_femur", "bone_tibia", "bone_patella"}
@@ -65,3 +65,31 @@ def test_what_is_not_known_is_not_written(make_scene: Callable[..., Scene], tmp_
     bare = make_scene(daily_dose=None, risk_24mo=None)
     knee = pv.read(write_vtk(tmp_path, replace(bare, anatomy=replace(bare.anatomy, medial_meniscus=None)))[0])
     assert "medial_meniscus" not in set(knee.keys()) and "risk_24mo" not in knee["femur"].cell_data and "daily_dose_mpa_s" not in knee["patella"].cell_data
+
+
+def test_the_series_holds_every_frame_with_its_pressure(scene: Scene, tmp_path: Path) -> None:
+    files = write_vtk_series(tmp_path, scene)
+    frames = len(scene.contact.residual)
+    reader = pv.get_reader(files[0])
+    assert files[0].name == "knee.pvd" and len(files) == 1 + frames
+    assert list(reader.time_values) == pytest.approx(np.linspace(0.0, 100.0, frames), abs=1e-3)
+    for frame in (0, 3, frames - 1):
+        reader.set_active_time_point(frame)
+        whole = reader.read()[0]
+        names = list(whole.field_data["surface_names"])
+        assert names[0] == "femur" and set(names[1:]) == {field.name for field in scene.contact.fields}
+        for field in scene.contact.fields:
+            here = whole["surface"] == names.index(field.name)
+            assert np.array_equal(whole["contact_pressure_mpa"][here], field.pressure[frame])
+    assert set(whole.cell_data.keys()) == {"contact_pressure_mpa", "moaks_region", "surface"}
+
+
+def test_the_series_moves_as_the_bodies_do(make_scene: Callable[..., Scene], tmp_path: Path) -> None:
+    """A frame of the series lies where the parts of knee.vtm lie, in a left knee as well."""
+    scene = make_scene(side="left", flexion=0.5)
+    parts = pv.read(write_vtk(tmp_path, scene)[0])
+    frame = pv.read(write_vtk_series(tmp_path, scene)[1 + 3])  # frame 3: the peak that knee.vtm shows
+    names = list(frame.field_data["surface_names"])
+    for name in ("femur", "tibia_medial", "patella"):
+        cells = frame.extract_cells(np.flatnonzero(frame["surface"] == names.index(name)))
+        assert cells.center == pytest.approx(parts[name].center, abs=1e-3)

@@ -6,12 +6,18 @@ from kneeload.validation.predictors import (  # noqa: F401 (they register)
     activities,
     alignment,
     changes,
+    contact_activities,
+    density,
     extensor,
     moments,
+    mri_knee,
     muscles,
+    patella,
     people,
+    rig,
     speed,
     strides,
+    theory,
 )
 from kneeload.validation.predictors.registry import PREDICTORS, predict
 
