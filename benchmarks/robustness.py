@@ -73,9 +73,9 @@ def person(seed: int, number: int, wide: bool = False) -> Subject:
         medial_meniscus=states[0], lateral_meniscus=states[1], medial_extrusion_mm=extrusion[0], lateral_extrusion_mm=extrusion[1])  # type: ignore[arg-type]
 
 
-def has_lost_lateral_meniscus(subject: Subject) -> bool:
-    """Whether the lateral meniscus is gone or has lost its hoop: only ligaments then keep the femur on the convex lateral plateau."""
-    return subject.lateral_meniscus in ("root_tear", "removed")
+def has_damaged_meniscus(subject: Subject) -> bool:
+    """Whether one of the menisci is not intact."""
+    return (subject.medial_meniscus, subject.lateral_meniscus) != ("intact", "intact")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -297,9 +297,9 @@ def main() -> None:
         if arguments.seconds is not None and time.perf_counter() - started > arguments.seconds:
             break
     print(f"seed {arguments.seed}, {arguments.law} law{', wide' if arguments.wide else ''}: {len(seen)} person-activities, {time.perf_counter() - started:.0f} s")
-    lost = {record.number for record in seen if has_lost_lateral_meniscus(person(arguments.seed, record.number, arguments.wide))}
+    lost = {record.number for record in seen if has_damaged_meniscus(person(arguments.seed, record.number, arguments.wide))}
     groups = [[record for record in seen if (record.number in lost) == flag] for flag in (False, True)]
-    for title, some in (("all", seen), ("lateral meniscus intact or extruded", groups[0]), ("lateral meniscus torn at its root or removed", groups[1])):
+    for title, some in (("all", seen), ("both menisci intact", groups[0]), ("a meniscus extruded, torn at its root or removed", groups[1])):
         _print_rates(title, some)
     print(f"  largest second residual of a frame called converged: {max((record.worst for record in seen), default=0.0):.2e}")
     for reason, count in Counter((f.activity, f.joint, f.kind, f.status) for record in seen for f in record.failures).most_common():

@@ -14,7 +14,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
-from robustness import ACTIVITIES, LIE, Balance, Record, has_lost_lateral_meniscus, interval, person, records
+from robustness import ACTIVITIES, LIE, Balance, Record, has_damaged_meniscus, interval, person, records
 
 from kneeload.case import Case
 from kneeload.contact.cycle_solver import solve_cycle
@@ -24,19 +24,19 @@ from kneeload.motion.activity import Activity
 from kneeload.simulate import anatomy_of, run_activity
 
 SEED = 2
-LOST = [number for number in range(20) if has_lost_lateral_meniscus(person(SEED, number))][:2]
-WHOLE = [number for number in range(20) if not has_lost_lateral_meniscus(person(SEED, number))][:4]
+HURT = [number for number in range(20) if has_damaged_meniscus(person(SEED, number))][:3]
+WHOLE = [number for number in range(60) if not has_damaged_meniscus(person(SEED, number))][:3]
 EVERY = 4  # frames between two of which the forces are looked at a second time
 
 
 @pytest.fixture(scope="module")
 def seen() -> list[Record]:
-    return list(records(SEED, [*WHOLE, *LOST], every=EVERY))
+    return list(records(SEED, [*WHOLE, *HURT], every=EVERY))
 
 
 def test_every_frame_finds_its_equilibrium(seen: list[Record]) -> None:
-    """Knees without a working lateral meniscus are excused: ligaments alone do not hold every bent, loaded one ("Robustness" in docs/contact.md)."""
-    assert [record.activity for record in seen] == list(ACTIVITIES) * len([*WHOLE, *LOST])
+    """Knees without a whole pair of menisci are excused: a bent, heavily loaded one may slide out ("Robustness" in docs/contact.md)."""
+    assert [record.activity for record in seen] == list(ACTIVITIES) * len([*WHOLE, *HURT])
     bad = [failure for record in seen for failure in record.failures if failure.kind == "no equilibrium" and failure.number in WHOLE]
     assert not bad, bad[:3]
 

@@ -29,7 +29,7 @@ Array = NDArray[np.float64]
 SETTLE_TIBIA_N = 75.0  # axial load of the reference pose: an unloaded knee that touches (assumption, 50-100 N)
 SETTLE_PATELLA_N = 30.0  # force that seats the patella in the reference pose (assumption, 10-50 N)
 ROOT_STIFFNESS_N_MM = 2000.0  # of each meniscal root along its fibres: common value of finite-element models (range 200-2000)
-EDGE_HEIGHT_MM = 1.0  # of a wedge that 5 MPa would press flat (1 mm / 10 MPa + 0.13 mm/MPa of cartilage): assumption, 0.8 to 1.5 mm
+EDGE_HEIGHT_MM = 1.0  # of a wedge that 6 MPa would press flat (1 mm / 22 MPa + 0.13 mm/MPa of cartilage): assumption, 0.8 to 1.5 mm
 LOOSE_N_MM = 100.0  # a meniscus held by less moves by millimetres under load; whole rings have 500 to 2000 (assumption, 50 to 300)
 SEPARATION_MM = 3.0  # gap of the pose that a failed frame is tried from
 

@@ -15,14 +15,13 @@ class Materials:
     Attributes:
         cartilage: elastic-foundation cartilage; E 10 MPa and nu 0.45 are the values of the released model of the source knee
             in OpenSim-JAM (Lenhart 2015, Smith 2019); other released versions of it use 5 MPa, so take 5 to 15 MPa as the range.
-        meniscus: axial and radial direction of the meniscus; E 9 MPa, nu 0.2. Common finite element models pair a meniscus of 20 MPa, nu 0.2
-            with cartilage of 15 MPa, nu 0.475 (Donahue 2002, doi 10.1115/1.1470171). As layers of knee size that cartilage is three times
-            as stiff as that meniscus (107 MPa confined x 0.6 from layer finite elements against 22 MPa); the cartilage above (38 MPa x
-            0.79) then goes with a meniscus of 9 MPa. Range 7 to 20 MPa.
+        meniscus: axial and radial direction of the meniscus; E 20 MPa, nu 0.2, the values of common finite element models
+            (Donahue 2002, doi 10.1115/1.1470171). Those models pair it with stiffer cartilage (15 MPa, nu 0.475); at the same ratio of the
+            layers 9 MPa would go with the cartilage above, but the 8 MPa of stairs would strain that by 80 %. Range 9 to 20 MPa.
     """
 
     cartilage: LayerMaterial = field(default_factory=lambda: LayerMaterial(youngs_modulus_mpa=10.0, poisson_ratio=0.45))
-    meniscus: LayerMaterial = field(default_factory=lambda: LayerMaterial(youngs_modulus_mpa=9.0, poisson_ratio=0.2))
+    meniscus: LayerMaterial = field(default_factory=lambda: LayerMaterial(youngs_modulus_mpa=20.0, poisson_ratio=0.2))
 
     def __post_init__(self) -> None:
         for name, layer in (("cartilage", self.cartilage), ("meniscus", self.meniscus)):

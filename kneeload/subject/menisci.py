@@ -30,11 +30,11 @@ INWARD_MM = {"medial": 1.35, "lateral": 5.2}
 where 102 healthy knees of either sex have 50 and 58 % (Bloecker 2011, PMC3215228). These figures give those shares (tested). Widths become
 8, 9 and 10 mm (up to 13) medially in front, middle and back, 10 to 12 laterally; dissected medial menisci have 8.0, 8.1 and 13.5
 (Shashidhar and Ashwini 2025, 50 knees)."""
-LOADED_TURN_DEG = 6.0
+LOADED_TURN_DEG = 7.0
 LOADED_SHIFT_MM = (1.4, -0.6)
 """Where the loaded knee rests at full extension, against the imaged pose: tibia turned outwards, and moved forwards (x) and medially (z).
-The 1000 N rig gives 3 to 7 degrees and 1.0 to 1.5 mm, 0.5 to 0.7 mm; the released walking result of the same knee (Smith 2019) has 1 to 7
-degrees and 3.5 to 5.6 mm forwards within 6 degrees of extension. Assumption within those ranges; a test holds it against the rig."""
+The 1000 N rig gives 7.6 degrees and 1.3 mm, 0.7 mm; the released walking result of the same knee (Smith 2019) has 1 to 7
+degrees and 3.5 to 5.6 mm forwards within 6 degrees of extension. Assumption, close to the rig; a test holds it there."""
 ROUNDING_MM = 0.3
 """Corner between the face that fits the femur and the free outer face: rounded over no more than the depth to which a load presses the layers
 (0.3 mm), or the rounding would take the contact away."""

@@ -59,6 +59,20 @@ def test_each_region_has_its_centre_on_its_own_side(regions: RegionContact) -> N
                 assert np.all(sign * z[np.isfinite(z)] > 5.0)
 
 
+def test_the_centres_on_the_femur_are_those_of_what_touches_it(regions: RegionContact, cycle: ContactCycle) -> None:
+    """In the frame of the femur: the mean over its regions is that of tibia and patella, moved by their poses."""
+    def mean(centre: np.ndarray, columns: list[int]) -> np.ndarray:
+        force = regions.normal_force[:, columns, None]
+        return np.nansum(centre * force, axis=1) / force.sum(axis=1)
+
+    moved = {}
+    for bone, pose in (("tibia", cycle.femur_from_tibia), ("patella", cycle.femur_from_patella)):
+        own = regions.centre_of_pressure[:, _columns(bone)]
+        moved[bone] = np.einsum("tij,trj->tri", pose[:, :3, :3], own) + pose[:, None, :3, 3]
+    others = mean(np.concatenate([moved["tibia"], moved["patella"]], axis=1), _columns("tibia") + _columns("patella"))
+    assert mean(regions.centre_of_pressure[:, _columns("femur")], _columns("femur")) == pytest.approx(others, abs=0.5)
+
+
 def test_the_table_has_a_row_per_frame_and_place(reference_knee: KneeAnatomy, cycle: ContactCycle) -> None:
     columns = contact_columns(reference_knee, cycle)
     places = [*COMPARTMENTS, *(name for name in MOAKS_REGIONS if name != "tibia_subspinous")]

@@ -39,17 +39,17 @@ def naive_ray(origin, direction, corners):
 
 
 @pytest.mark.parametrize("straight", [False, True])
-@pytest.mark.parametrize(("count", "size"), [(80, 1.5), (300, 0.6)])
+@pytest.mark.parametrize(("count", "size"), [(80, 1.5), (500, 0.8)])
 def test_first_triangle_along_a_ray_is_the_naive_one(straight, count, size):
     mesh = soup(count, size)
-    queries = RNG.uniform(-5.0, 15.0, (60, 3))
+    queries = RNG.uniform(-2.0, 12.0, (60, 3))
     directions = np.eye(3)[RNG.integers(0, 3, 60)] * RNG.choice([-1.0, 1.0], (60, 1)) if straight else RNG.normal(size=(60, 3))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     length, hit = along(mesh, queries, directions)
     want = np.array([[naive_ray(q, d, mesh.points[t]) for t in mesh.triangles] for q, d in zip(queries, directions)])
     np.testing.assert_allclose(length, want.min(axis=1), rtol=1e-9)
     np.testing.assert_array_equal(hit, np.where(np.isinf(want.min(axis=1)), -1, want.argmin(axis=1)))
-    assert 5 < (hit >= 0).sum() < 55
+    assert 3 < (hit >= 0).sum() < 58
     near, _ = along(mesh, queries, directions, reach=2.0)
     np.testing.assert_allclose(near, np.where(want.min(axis=1) <= 2.0, want.min(axis=1), np.inf), rtol=1e-9)
 
