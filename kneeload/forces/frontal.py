@@ -16,9 +16,9 @@ from kneeload.units import DEG
 
 Array = NDArray[np.float64]
 
-CONTACT_N_PER_MM2 = 880.0
+CONTACT_N_PER_MM2 = 560.0
 """Force of one compartment over its squared approach, N/mm^2: what the contact level gives for the reference knee with intact menisci
-under 200 to 2000 N at 15 degrees (the root of the force grows by 40 to 43 per mm of approach of the whole joint)."""
+between 500 and 2000 N at 15 degrees (the root of the force of both grows by 30 to 37 per mm of approach). Range 450 to 900."""
 
 # Passive path of the source knee (fit to the poses of its swing phase): the tibia turns about this point, mm, and stands this far forward.
 _AXIS_MM, _FORWARD_MM, _RANGE_DEG = (-3.4, -2.0, 0.0), (3.0, 0.0, 0.0), 60.0
