@@ -803,37 +803,6 @@ def solve_frames(start, free, level, springs, home, femoral_compliance, lines, a
 
 
 @kernel
-def stress_in_pose(q, level, springs, home, femoral_compliance, nonlinear, pressure, depth, sums):
-    """Contact in pose q (6,): fill pressure and depth (N,), sums (8,) = force N (femur frame), moment N mm about the body's origin, area mm2,
-    normal force N; returns the largest strain of the layers."""
-    count = springs[0].size
-    groups = springs[12].size - 1
-    near = (np.empty((22, count)), np.empty(count, np.int64))
-    table, number = near
-    ranges, rot, held = np.zeros(groups + 1, np.int64), np.zeros((5, 3)), np.full(count, UNSEEN)
-    strain = 0.0
-    for i in range(place(q, level, springs, femoral_compliance, 0.1, rot, held, near, ranges)):
-        x, y, z = table[9, i] - q[3], table[10, i] - q[4], table[11, i] - q[5]
-        f, fx, fy, fz = table[12, i], table[13, i], table[14, i], table[15, i]
-        sums[6] += table[3, i] * _touching_share(f, fx, fy, fz, springs, number[i], rot)
-        if f >= 0.0:
-            continue
-        _, p, _ = _law(-f, table[4, i], table[5, i], nonlinear)
-        strain = max(strain, -f / table[5, i])
-        w = p * table[3, i]
-        k = home[number[i]]
-        pressure[k], depth[k] = p, -f
-        sums[0] += w * fx
-        sums[1] += w * fy
-        sums[2] += w * fz
-        sums[3] += w * (y * fz - z * fy)
-        sums[4] += w * (z * fx - x * fz)
-        sums[5] += w * (x * fy - y * fx)
-        sums[7] += w
-    return strain
-
-
-@kernel
 def area_percentile(pressure, area, first, last, share):
     """Pressure that only a `share` of the area in contact exceeds, columns first..last-1 of pressure (N,), by two histograms."""
     top, total = 0.0, 0.0
