@@ -44,7 +44,7 @@ ACTIVITIES = ("walking", "standing", "stair_ascent", "stair_descent", "squat")
 LIE = 5e-3  # unbalanced share of the load in the second evaluation that a frame called converged may have: five times the solver's promise
 LENGTH_MM = 20.0  # turns a moment into a force, as the solver's residual does
 LOAD_FLOOR_N = 20.0  # an unloaded frame is measured by this load, as in the solver
-FACING = -0.2  # cosine between the normals of both surfaces below which a triangle counts (docs/contact.md)
+FACING, TURNING = -0.2, 0.1  # a triangle counts from cosine -0.3 between the normals (in full) to -0.1 (not at all), docs/contact.md
 
 
 def person(seed: int, number: int, wide: bool = False) -> Subject:
@@ -130,7 +130,7 @@ class Balance:
 
     def _sums(self, springs: SpringSet, expansion: dict[str, float], lines: Lines, anchor: Array, pose: Array) -> tuple[Array, Array]:
         """Force (3,) N and moment (3,) N mm about the body's origin, femur frame, of contact and bands on the body."""
-        px, py, pz, area, nx, ny, nz, compliance, thickness, sx, sy, sz, group_start, *_ = springs.arrays
+        px, py, pz, area, nx, ny, nz, compliance, thickness, sx, sy, sz, group_start, _, _, soft, growth = springs.arrays
         shift = np.zeros(len(px))
         for g, name in enumerate(springs.names):
             shift[group_start[g]: group_start[g + 1]] = expansion.get(name, 0.0)
@@ -138,10 +138,16 @@ class Balance:
         arm = (np.column_stack([px, py, pz]) + shift[:, None] * np.column_stack([sx, sy, sz])) @ turn.T
         value, gradient = evaluate(self.anatomy.femur_level_set, arm + origin)
         normal = np.column_stack([nx, ny, nz]) @ turn.T
-        touching = (value < 0.0) & ((normal * gradient).sum(axis=1) <= FACING * np.linalg.norm(gradient, axis=1))
+        cosine = (normal * gradient).sum(axis=1) / np.maximum(np.linalg.norm(gradient, axis=1), 1e-12)
+        part = np.clip(0.5 + 0.5 * (FACING - cosine) / TURNING, 0.0, 1.0)
+        facing = part**2 * (3.0 - 2.0 * part)
+        touching = (value < 0.0) & (facing > 0.0)
         layer = _thickness(self.anatomy.femur_level_set, arm[touching] + origin)
-        stiffness, whole = 1.0 / (compliance[touching] + layer * self.knee.femoral_compliance), thickness[touching] + layer
+        stiffness, whole = facing[touching] / (compliance[touching] + layer * self.knee.femoral_compliance), thickness[touching] + layer
         pressure = _pressure(-value[touching], stiffness, whole, self.model.law == "nonlinear")
+        wedge = np.flatnonzero(touching)[soft[touching] > 0.0]
+        give = facing[wedge] / stiffness[soft[touching] > 0.0]
+        pressure[soft[touching] > 0.0] = facing[wedge] * _through_wedge(-value[wedge], give, soft[wedge], growth[wedge])
         push = (pressure * area[touching])[:, None] * gradient[touching]
         point = lines.point @ turn.T
         along = anchor - point - origin
@@ -187,6 +193,15 @@ def _pressure(depth: Array, stiffness: Array, thickness: Array, nonlinear: bool)
     held = np.minimum(depth, 0.9 * thickness)
     share = 1.0 - held / thickness
     return stiffness * (-thickness * np.log(share) + (depth - held) / share)
+
+
+def _through_wedge(depth: Array, give: Array, soft: Array, growth: Array) -> Array:
+    """Pressure, MPa, of linear layers of compliance `give` and a wedge with tangent modulus E0 + E1 strain; soft = height / E0, growth = E1 / E0^2.
+
+    With s the tangent modulus over E0 the pressure is (s^2 - 1) / (2 growth) and the wedge gives way by soft (s - 1) / growth.
+    """
+    s = (np.sqrt(soft**2 + give * (2.0 * soft + give + 2.0 * growth * depth)) - soft) / give
+    return np.asarray((s**2 - 1.0) / (2.0 * growth))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -85,7 +85,7 @@ def test_a_removed_meniscus_loads_the_cartilage_more() -> None:
 
 
 def test_worn_cartilage_leaves_an_unpulled_patella_hanging() -> None:
-    worn = simulate(Case(subject=Subject(cartilage_thickness_scale=CartilageThicknessScale(femur=0.3, tibia_medial=0.3, tibia_lateral=0.3, patella=0.3))))
+    worn = simulate(Case(subject=Subject(cartilage_thickness_scale=CartilageThicknessScale(femur=0.1, tibia_medial=0.3, tibia_lateral=0.3, patella=0.1))))
     hanging = worn.main.contact.status[:, 1] != 0
     assert hanging.any() and (worn.main.loads.quadriceps_force[hanging] < 20.0).all() and (worn.main.force("patellofemoral")[hanging] == 0.0).all()
     assert worn.main.contact.residual.max() <= 1e-3

@@ -20,6 +20,12 @@ from kneeload.subject.anatomy import KneeAnatomy
 
 Array = NDArray[np.float64]
 LOAD_FLOOR_N = 20.0  # an unloaded frame (mid-swing) is measured by this load
+# Farthest from the reference pose (tibia) or the usual path (patella) at the same flexion: three angles in rad, then mm along x, y, z of the body.
+# Tibia: where a knee with a torn ligament ends. Without the anterior cruciate it goes 13 mm (SD 2.5) forwards under 90 N (doi
+# 10.1007/s00167-019-05839-y), and two SD more is 18; 10 degrees of adduction open one side by 8 mm; 5 N m turn a whole knee by 20 degrees (SD 5). The tibia
+# origin rises by 7 mm and goes 5 mm medially in deep flexion (random people); a condyle that drops over the rim adds 8 mm or more.
+TIBIA_LIMIT = np.array([np.inf, 0.175, 0.55, 18.0, 9.0, 9.0])
+PATELLA_LIMIT = np.array([0.5, 0.25, 0.35, 10.0, 18.0, 10.0])  # twice what random people reach; half a patella is 20 mm wide
 LEAD_STEP = 0.14  # rad (8 degrees): flexion between the frames that lead from extension to the first frame
 
 
@@ -60,7 +66,7 @@ def solve_cycle(anatomy: KneeAnatomy, motion_flexion: ArrayLike, loads: JointLoa
     index = np.concatenate([np.zeros(lead, int), np.arange(len(flexion))])
     bent = flexion[index] * ramp
     lines = _lines_of_action(knee, model, loads)[index] * ramp[:, None]
-    tibia = _tibia(knee, model, bent, loads.wrench_force[index] * ramp[:, None], loads.wrench_moment[index] * ramp[:, None], lines)
+    tibia = tibia_equilibrium(knee, model, bent, loads.wrench_force[index] * ramp[:, None], loads.wrench_moment[index] * ramp[:, None], lines)
     tibia_pose = poses(tibia.q)
     patella = _patella(knee, model, bent, tibia_pose, loads.quadriceps_pull[index] * ramp[:, None], _quadriceps_point(knee, loads)[index])
     return _cycle(knee, tibia, tibia_pose, patella, loads, flexion, lead, _guide(bent, lines))
@@ -115,7 +121,17 @@ def _guide(flexion: Array, lines: Array) -> Array:
     return np.column_stack([lines[:, 0], np.sin(flexion), np.cos(flexion), np.zeros(len(flexion))])
 
 
-def _tibia(knee: PreparedKnee, model: ContactModel, flexion: Array, force: Array, moment: Array, lines: Array) -> BodyFrames:
+def tibia_equilibrium(knee: PreparedKnee, model: ContactModel, flexion: Array, force: Array, moment: Array, lines: Array) -> BodyFrames:
+    """Return the equilibrium of the tibia in every frame, the patella left out.
+
+    Args:
+        knee: its springs and ligaments.
+        model: law and tolerance.
+        flexion: (T,) rad, prescribed.
+        force: (T, 3) N on the tibia at its origin, tibia frame at the prescribed flexion.
+        moment: (T, 3) N mm about the floating axis, the long axis of the tibia, and the flexion axis (not used).
+        lines: (T, 2) N/mm and N mm/rad, see `_lines_of_action`; zero without muscles.
+    """
     frames, n = len(flexion), len(knee.tibia_reference)
     rest = np.repeat(knee.tibia_reference[None], frames, axis=0)
     rest[:, 0] = -flexion
@@ -128,7 +144,7 @@ def _tibia(knee: PreparedKnee, model: ContactModel, flexion: Array, force: Array
     return solve_body(
         knee.tibia, knee.level, femoral_compliance=knee.femoral_compliance, lines=knee.tibia_lines,
         anchor=np.repeat(knee.tibia_anchor[None], frames, axis=0), weak=weak, rest=rest, guide=_guide(flexion, lines), start=start,
-        free=np.array([False] + [True] * (n - 1)), flexion=flexion, loads=loads, nonlinear=model.law == "nonlinear", tolerance=model.tolerance)
+        free=np.array([False] + [True] * (n - 1)), flexion=flexion, loads=loads, nonlinear=model.law == "nonlinear", tolerance=model.tolerance, limit=TIBIA_LIMIT)
 
 
 def _quadriceps_point(knee: PreparedKnee, loads: JointLoads) -> Array:
@@ -150,7 +166,7 @@ def _patella(knee: PreparedKnee, model: ContactModel, flexion: Array, tibia_pose
     return solve_body(
         knee.patella, knee.level, femoral_compliance=knee.femoral_compliance, lines=knee.patella_lines, anchor=anchor,
         weak=np.repeat(knee.patella_weak[None], len(flexion), axis=0), rest=track, guide=np.zeros((len(flexion), 4)), start=outward_of_track(knee, track), free=np.ones(6, bool), flexion=flexion, loads=loads,
-        nonlinear=model.law == "nonlinear", tolerance=model.tolerance)
+        nonlinear=model.law == "nonlinear", tolerance=model.tolerance, limit=PATELLA_LIMIT)
 
 
 def _band_force(knee: PreparedKnee, tibia: BodyFrames, pose: Array, guide: Array) -> Array:

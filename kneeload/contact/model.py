@@ -13,13 +13,16 @@ Law = Literal["linear", "nonlinear"]
 LAWS: tuple[str, ...] = ("linear", "nonlinear")
 
 LAYER_PATCH = (1.29, 2.58, 4.08, 5.96)
-LAYER_FACTOR = (0.53, 0.63, 0.74, 0.83)
+LAYER_FACTOR = (0.51, 0.59, 0.70, 0.80)
 """Force of layer finite elements over the linear elastic foundation at Poisson's ratio 0.45, against patch radius over layer thickness
-(bonded layer, frictionless rigid sphere, radius a = sqrt(2 R d)). Mean of two computations: CalculiX 2.20 (0.51, 0.59, 0.70, 0.80) and the
-quadratic axisymmetric elements of `tests/contact/layer_elements.py` (0.55, 0.67, 0.78, 0.86), which meet Hertz and the closed layer."""
-PATCH_RADIUS_MM = 9.0
-"""Radius of a patch of bare cartilage in a loaded knee: 250 mm2, as in a compartment without its meniscus at 500 N. From 180 to 450 mm2
-(7.6 to 12 mm) the force that follows stays within 15 % of either finite-element computation (tests/contact/test_layer_rule.py)."""
+(bonded layer, frictionless rigid sphere, radius a = sqrt(2 R d)); CalculiX 2.20. The quadratic axisymmetric elements of
+`tests/contact/layer_elements.py`, which meet Hertz and the closed layer, give 8 to 14 % more: 0.55, 0.67, 0.78, 0.86."""
+PATCH_RANGE_MM = (6.9, 13.5)
+"""Radii of circles of the contact area of a compartment, 150 to 570 mm2: between them lie 90 % of the force times time of the medial, lateral
+and patellar contact of a man and a woman, with and without whole menisci, in six activities (docs/contact.md)."""
+MENISCUS_LOADED_MPA = 2.7
+"""Pressure at which the tangent modulus of a meniscus is that of its material, MPa. The moduli of finite-element models hold for loaded knees:
+their menisci carry at most 2.81 +- 0.92 (medial) and 2.52 +- 0.97 MPa (lateral) at 1150 N (Devaraj 2020, doi 10.2174/1874120702014010074)."""
 
 
 def layer_factor_at(patch_ratio: float) -> float:
@@ -37,10 +40,14 @@ class ContactModel:
 
     Attributes:
         law: "linear" p = k d, or "nonlinear" p = -k h ln(1 - d/h) with h the thickness of all layers (Bei and Fregly 2004, PMC1680082).
-        layer_factor: factor on the confined modulus of cartilage; None = `layer_factor_at(9 mm / mean thickness)` for every cartilage on its
+        layer_factor: factor on the confined modulus of cartilage; None = `cartilage_factor` of the mean thickness of every cartilage on its
             own: thin layers are more confined than thick ones. 1 gives the plain foundation. Range 0.6 to 0.85 over the layers of a knee.
         meniscus_factor: the same for the meniscus, whose Poisson's ratio (0.2) makes the correction small (finite elements: 1.01 to 1.06 at
             1.5 to 3 patch radii per thickness): 1.
+        meniscus_toe: tangent modulus of an unloaded meniscus over that at `MENISCUS_LOADED_MPA`; in between it grows in proportion to the
+            strain. Compressed at the rate of walking the human meniscus has 79 kPa at 3 % of strain and 662 kPa at 12 % (unconfined; Chia and
+            Hull 2008, doi 10.1002/jor.20573): more than in proportion, so next to nothing at rest. 0.05 (assumption, 0.02 to 0.25); 1 =
+            constant modulus. The law "nonlinear" stiffens by itself and takes the constant modulus.
         circumferential_modulus_mpa: tensile modulus of the meniscus along its fibres; 140 MPa (Donahue 2002, doi 10.1115/1.1470171; 50-300).
         horn_stiffness_n_mm: resistance of horns and coronary ligament against outward motion when no hoop is left: four horn bands of 40 N
             and three coronary bands of 25 N per unit strain (Smith 2019) of 10 mm length (assumption, 5-15 mm) = 23.5 N/mm.
@@ -55,6 +62,7 @@ class ContactModel:
     law: Law = "linear"
     layer_factor: float | None = None
     meniscus_factor: float = 1.0
+    meniscus_toe: float = 0.05
     circumferential_modulus_mpa: float = 140.0
     horn_stiffness_n_mm: float = 23.5
     capsule_stiffness_n_mm: float = 1.0
@@ -67,6 +75,8 @@ class ContactModel:
         if self.layer_factor is not None:
             check_range("layer factor", self.layer_factor, 0.05, 1.5, "", where="contact.layer_factor", why="it corrects the stiffness of the plain foundation")
         check_range("meniscus factor", self.meniscus_factor, 0.05, 1.5, "", where="contact.meniscus_factor", why="it corrects the stiffness of the plain foundation")
+        check_range("toe of the meniscus", self.meniscus_toe, 0.005, 1.0, "", where="contact.meniscus_toe",
+                    why="a meniscus stiffens under load and is never without any stiffness")
         check_range("circumferential modulus", self.circumferential_modulus_mpa, 0.0, 1000.0, "MPa", where="contact.circumferential_modulus_mpa",
                     why="fibres stiffer than that were never measured")
         check_range("horn stiffness", self.horn_stiffness_n_mm, 0.1, 1000.0, "N/mm", where="contact.horn_stiffness_n_mm",
@@ -78,5 +88,12 @@ class ContactModel:
         check_range("tolerance", self.tolerance, 1e-12, 1e-3, "", where="contact.tolerance", why="equilibrium is promised to 0.1 % of the load")
 
     def cartilage_factor(self, mean_thickness_mm: float) -> float:
-        """Factor on the confined modulus of a cartilage layer of this mean thickness (mm) that is in force, no unit."""
-        return layer_factor_at(PATCH_RADIUS_MM / mean_thickness_mm) if self.layer_factor is None else self.layer_factor
+        """Factor on the confined modulus of a cartilage layer of this mean thickness (mm) that is in force, no unit.
+
+        Without a given one it is the factor whose largest relative error over the patches of `PATCH_RANGE_MM` is the least: it is as much too
+        stiff for the smallest as too soft for the largest patch, f / f_small - 1 = 1 - f / f_large.
+        """
+        if self.layer_factor is not None:
+            return self.layer_factor
+        small, large = (layer_factor_at(radius / mean_thickness_mm) for radius in PATCH_RANGE_MM)
+        return 2.0 / (1.0 / small + 1.0 / large)

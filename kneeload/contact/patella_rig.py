@@ -9,8 +9,13 @@ leans by s, a sin(flexion - s) = b sin(s), and statics of shank and foot give th
 (c: centre of mass of shank and foot from the knee, Winter 2009, table 4.1). Muscles share that moment as in every other activity
 (`kneeload.forces.joint`, without hip and ankle moments), the tibia and then the patella find their equilibrium, and its contact is measured.
 
+In that scanner people leaned on a backrest 25 degrees from the vertical, and its full load, 0.45 on each foot, is half the cosine of 25 degrees:
+so the load probably ran along the backrest. How feet and hips shared the leg's weight across it is not known; at 30 degrees and 0.15 the moment
+is 0.55 times the one above if the hip carries no moment, and 1.55 times if the foot carries no shear. The upright hold lies in the middle.
+
 Two areas are given. `area` is where cartilage presses on cartilage. `seen_area` is what an image shows: readers mark as contact where no line
-can be seen between both cartilages, so a gap narrower than about one pixel counts (`VISIBLE_GAP_MM`).
+can be seen between both cartilages, so a gap narrower than about one pixel counts (`VISIBLE_GAP_MM`). An area that a reader of images marked is
+to be compared with `seen_area`, one from pressure film or from overlapping models with `area`.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from kneeload.contact.model import ContactModel
+from kneeload.contact.model import MENISCUS_LOADED_MPA, ContactModel
 from kneeload.contact.solver import BodyFrames, BodyLoads, Lines, poses, solve_body
 from kneeload.contact.springs import Casting, SpringSet, build_springs, level_tuple
 from kneeload.forces.extensor import patella_pose
@@ -114,10 +114,20 @@ def _plate(surface: ArticularSurface, model: ContactModel, covered: NDArray[np.b
 
 
 def _wedge(meniscus: Meniscus, below: ArticularSurface, name: str, model: ContactModel) -> Casting:
+    """Springs of a meniscus: a wedge that stiffens, on the cartilage below it.
+
+    Its tangent modulus is E0 + E1 strain, so that of the pressure p is the root of E0^2 + 2 E1 p. At `MENISCUS_LOADED_MPA` it equals the
+    confined modulus E of the material, and E0 = toe x E: E1 / E0^2 = (1 / toe^2 - 1) / (2 x loaded).
+    """
     height, cartilage = np.asarray(meniscus.surface.thickness_mm, float), np.asarray(meniscus.tibial_thickness_mm, float)
     own = meniscus.surface.material.confined_modulus_mpa * model.meniscus_factor
-    under = foundation_modulus(below, model)
-    return Casting(name=name, mesh=meniscus.surface.mesh, thickness_mm=height + cartilage, compliance=height / own + cartilage / under,
+    beneath = cartilage / foundation_modulus(below, model)
+    initial = 1.0 if model.law == "nonlinear" else model.meniscus_toe  # the nonlinear law stiffens by itself
+    if initial < 1.0:
+        return Casting(name=name, mesh=meniscus.surface.mesh, thickness_mm=height + cartilage, compliance=beneath,
+                       used=np.ones(len(height), bool), outward=np.asarray(meniscus.outward, float), soft=height / (initial * own),
+                       growth_per_mpa=(1.0 / initial**2 - 1.0) / (2.0 * MENISCUS_LOADED_MPA))
+    return Casting(name=name, mesh=meniscus.surface.mesh, thickness_mm=height + cartilage, compliance=height / own + beneath,
                    used=np.ones(len(height), bool), outward=np.asarray(meniscus.outward, float))
 
 

@@ -13,6 +13,7 @@ from kneeload.kernels import contact as kernels
 Array = NDArray[np.float64]
 MARGIN_MM = 1.0  # springs nearer than this are candidates; they are picked anew when the body has moved half as far
 STEPS = 60  # Newton steps per attempt
+NO_LIMIT = np.full(6, np.inf)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -80,7 +81,7 @@ class BodyFrames:
 
 def solve_body(
     springs: SpringSet, level: tuple, *, femoral_compliance: float, lines: Lines, anchor: Array, weak: Array, rest: Array, guide: Array, start: Array,
-    free: NDArray[np.bool_], flexion: Array, loads: BodyLoads, nonlinear: bool, tolerance: float,
+    free: NDArray[np.bool_], flexion: Array, loads: BodyLoads, nonlinear: bool, tolerance: float, limit: Array = NO_LIMIT,
 ) -> BodyFrames:
     """Return the equilibrium of one body in every frame.
 
@@ -96,6 +97,7 @@ def solve_body(
         loads: applied loads.
         nonlinear: law of the layers.
         tolerance: unbalanced force over the load.
+        limit: (6,) rad and mm; a pose farther from rest than this is out of joint (`kneeload.kernels.contact._astray`).
     """
     frames, n = start.shape
     total, groups, k = int(springs.start[-1]), len(springs.names), len(lines.names)
@@ -108,7 +110,7 @@ def solve_body(
     options = np.array([MARGIN_MM, springs.reach_mm, tolerance, STEPS])
     kernels.solve_frames(
         _plain(start), np.array(free, dtype=np.bool_), level, springs.arrays, springs.home, femoral_compliance, packed, _plain(anchor), _plain(weak),
-        _plain(rest), _plain(guide), _plain(flexion), _plain(loads.force), _plain(loads.point), _plain(loads.moment), _plain(loads.size), nonlinear, options,
+        _plain(rest), _plain(guide), _plain(flexion), _plain(loads.force), _plain(loads.point), _plain(loads.moment), _plain(loads.size), nonlinear, options, _plain(limit),
         out.q, out.tension, out.pressure, out.triangle, out.force, out.scalars, out.residual, out.iterations, out.status,
     )
     return out

@@ -27,6 +27,8 @@ class Casting:
         compliance: (m,) mm/MPa; sum of thickness over foundation modulus of those layers.
         used: (m,) bool; triangles that carry load themselves.
         outward: (m, 3) no unit; direction in which the springs of a meniscus move, None for a surface that cannot.
+        soft: (m,) mm/MPa; thickness over initial modulus E0 of a layer that stiffens (not in `compliance`), None for none.
+        growth_per_mpa: of that layer, 1/MPa: E1 / E0^2, its tangent modulus being E0 + E1 x strain (docs/contact.md).
     """
 
     name: str
@@ -35,6 +37,8 @@ class Casting:
     compliance: Array
     used: NDArray[np.bool_]
     outward: Array | None = None
+    soft: Array | None = None
+    growth_per_mpa: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -116,7 +120,8 @@ def build_springs(castings: Sequence[Casting]) -> SpringSet:
         keep = np.flatnonzero(casting.used & (area > 0.0))
         keep = keep[_morton(centre[keep])]
         outward = np.zeros_like(centre) if casting.outward is None else casting.outward
-        parts.append(np.column_stack([centre, area, normal, casting.compliance, casting.thickness_mm, outward])[keep])
+        parts.append(np.column_stack([centre, area, normal, casting.compliance, casting.thickness_mm, outward, np.zeros(len(area)) if casting.soft is None else casting.soft,
+                                      np.full(len(area), casting.growth_per_mpa)])[keep])
         homes.append(keep + first)
         blocks.append(np.arange(group[-1], group[-1] + len(keep), BLOCK))
         group.append(group[-1] + len(keep))
@@ -130,7 +135,7 @@ def build_springs(castings: Sequence[Casting]) -> SpringSet:
     columns = [np.ascontiguousarray(table[:, j]) for j in range(table.shape[1])]
     return SpringSet(
         names=tuple(c.name for c in castings),
-        arrays=(*columns, np.array(group, np.int64), borders, bound),
+        arrays=(*columns[:-2], np.array(group, np.int64), borders, bound, *columns[-2:]),
         home=np.concatenate(homes).astype(np.int64), start=start, area=np.concatenate(areas),
         reach_mm=float(np.sqrt((table[:, :3] ** 2).sum(axis=1).max())) if len(table) else 0.0,
         movable=sum(c.outward is not None for c in castings),

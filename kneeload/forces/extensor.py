@@ -7,8 +7,8 @@ effective lever arm of the quadriceps follows from them, directions from attachm
     patella on femur = sum of the heads' pulls on the patella + pull of the tendon on the patella
     wrapped tendon on femur = sum of force x (direction above the trochlea - direction at the patella)
 
-Range: -10 to 120 degrees. The quadriceps tendon reaches the trochlea at 58 to 62 degrees here (the source knee's own wrapping cylinder and
-patella path; contact is usually said to begin between 70 and 90 degrees). Friction, the patella's own tilt and spin, and its retinacula
+Range: -10 to 120 degrees. The quadriceps tendon reaches the trochlea at 58 to 60 degrees here (contact is usually said to begin between 70
+and 90 degrees). Friction, the patella's own tilt and spin, and its retinacula
 are left out; beyond 61 degrees the path of the patella, beyond 60 the tendon arm and beyond 90 the ratio are continued, not measured.
 """
 
@@ -42,10 +42,12 @@ ARM_HEIGHT_M = 1.70  # height at which the arms hold; they scale with height (as
 _FORCE_RATIO = (np.array([10.0, 25.0, 50.0, 70.0, 90.0]), np.array([1.143, 1.0, 0.871, 0.743, 0.641]))
 
 # Patella path and tendon direction against flexion (degrees), fitted to the 112 poses of OpenSim-JAM's stride on this knee
-# (flexion -6 to 61 degrees, straight lines). The path beyond 61 degrees follows from a tendon of constant length (48.5 mm) whose direction
+# (flexion -6 to 61 degrees, straight lines); the path is then turned back by PATELLA_RAISE_DEG, for that knee's patella sits too low
+# (`ligaments.PATELLA_REFERENCE_MM`). The path beyond 61 degrees follows from a tendon of constant length (48.5 mm) whose direction
 # and patellar flexion continue their lines (assumption).
+PATELLA_RAISE_DEG = 6.5  # about the trochlear axis: 4.4 mm at 38.5 mm from it
 _PATELLA_PATH = (np.array([-10.0, 60.0, 90.0, 120.0]),  # flexion, degrees
-                 np.array([12.8, -66.3, -92.4, -110.0]),  # polar angle of the patella origin about the trochlear axis, degrees
+                 np.array([12.8, -66.3, -92.4, -110.0]) + PATELLA_RAISE_DEG,  # polar angle of the patella origin about the trochlear axis, degrees
                  np.array([39.0, 36.7, 34.1, 30.7]))  # its distance from that axis, mm
 _PATELLA_FLEXION = (10.0, 0.62)  # flexion of the patella, degrees
 _TENDON_FORWARD = (21.4, -0.28)  # angle of the tendon in front of the tibia's long axis, degrees (crosses it at 76 degrees)

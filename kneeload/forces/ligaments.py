@@ -6,6 +6,9 @@ bundles: a bundle runs between the mean attachments of its fibres and has the su
 in the source (superficial MCL around the tibia, posterior capsule around the condyles) are shortened here to their free part: the
 attachment is moved to the mean point where the shortest path leaves the bone in the reference pose, and stiffness, reference strain
 and toe strain are those of the free part (same tension for the same lengthening; the part on the bone has a constant length).
+
+Three things of the extensor mechanism are not those of the source, each for a measurement: the height of the patella, the stiffness of its
+tendon, and the radius on which the quadriceps tendon slides.
 """
 
 from __future__ import annotations
@@ -19,28 +22,44 @@ from numpy.typing import ArrayLike, NDArray
 
 TOE_STRAIN = 0.06  # strain at which the quadratic toe ends: twice the 0.03 of Blankevoort 1991; default of the source model
 
-PATELLA_REFERENCE_MM: tuple[float, float, float] = (53.0, 5.0, 4.0)
-"""Origin of the patella in the femur frame of the source knee at full extension, axes parallel (default pose of Smith 2019), mm."""
+PATELLA_REFERENCE_MM: tuple[float, float, float] = (53.0, 9.4, 4.0)
+"""Origin of the patella in the femur frame of the source knee at full extension, relaxed, axes parallel, mm.
+
+The default pose of Smith 2019 (whole millimetres: set by hand) has y = 5.0, which is too low: at 30 degrees of flexion the height of Caton and
+Deschamps is 0.78 relaxed and 0.86 in a stand on two legs, where 25 healthy men have 0.86 (SD 0.09) and 0.98 (0.14) (Yiannakopoulos 2008,
+doi 10.1302/0301-620X.90B7.20111). 4.4 mm more give 0.88 and 0.97 in the mean man. The height of Blackburne and Peel (0.69 (0.09) and 0.81
+(0.14) in those men) then is 0.60 and 0.70 and asks for 3 mm more; that of Insall and Salvati, which counts from the tuberosity, for less.
+Range of the added height 2 to 8 mm.
+"""
 
 TROCHLEA_AXIS_MM: tuple[float, float] = (14.8, 6.9)
 """x and y, femur frame of the source knee, mm, of the axis (parallel to z) around which the quadriceps wraps in deep flexion."""
-TROCHLEA_RADIUS_MM = 25.9  # radius of that cylinder ("KnExt_at_fem_r" of Smith 2019)
+TROCHLEA_RADIUS_MM = 29.6
+"""Radius of that cylinder, mm: 25.9 of the surface ("KnExt_at_fem_r" of Smith 2019; also the mean radius of the meshed trochlear cartilage below
+the four heads) plus 3.7, half the thickness of the quadriceps tendon, whose middle carries the pull (7.1 to 7.6 mm in 41 people by magnetic
+resonance, doi 10.1016/j.asmr.2023.04.005). Range 28.5 (thin tendon, pressed into the groove) to 31 (a band from flank to flank)."""
 
 # name, (origin x, y, z), (insertion x, y, z) mm, stiffness N per unit strain, strain in the reference pose, toe strain.
 # Reference pose: tibia and femur frames coincide, patella at PATELLA_REFERENCE_MM.
+# Attachments, stiffnesses and, of collaterals and capsule, strains are those of the source. Its strains of the cruciates (-0.114, -0.031, -0.019, -0.095)
+# and of the popliteofibular ligament (-0.077) are not: in its default pose no ligament balances another, and with them the knee is 2 mm too tight forwards
+# from 60 degrees of flexion on and the anteromedial bundle, the main restraint, carries nothing at 30. These five are the ones with which the passive
+# default knee (`kneeload.contact.laxity`) comes nearest to measured laxity between 0 and 60 degrees: least squares of 20 laxities, of what cutting
+# either bundle of the anterior cruciate ligament adds at 30 degrees, and of small tensions at rest, each over its spread, and of the change of
+# strain over 0.04. Two starts gave the same values to 0.001.
 _Row = tuple[str, tuple[float, float, float], tuple[float, float, float], float, float, float]
 _TIBIOFEMORAL: tuple[_Row, ...] = (  # origin on the femur, insertion on the tibia
-    ("acl_anteromedial", (0.0, 2.2, 4.0), (15.7, -21.1, -2.8), 4920.0, -0.114, 0.06),
-    ("acl_posterolateral", (-2.3, -2.3, 6.6), (12.2, -21.4, 2.6), 4920.0, -0.031, 0.06),
-    ("pcl_anterolateral", (4.5, -3.2, -7.6), (-12.3, -29.2, 1.5), 4500.0, -0.019, 0.06),
-    ("pcl_posteromedial", (4.0, -7.1, -9.6), (-15.0, -31.9, -4.6), 1500.0, -0.095, 0.06),
+    ("acl_anteromedial", (0.0, 2.2, 4.0), (15.7, -21.1, -2.8), 4920.0, -0.050, 0.06),
+    ("acl_posterolateral", (-2.3, -2.3, 6.6), (12.2, -21.4, 2.6), 4920.0, -0.070, 0.06),
+    ("pcl_anterolateral", (4.5, -3.2, -7.6), (-12.3, -29.2, 1.5), 4500.0, -0.050, 0.06),
+    ("pcl_posteromedial", (4.0, -7.1, -9.6), (-15.0, -31.9, -4.6), 1500.0, -0.117, 0.06),
     ("mcl_superficial_anterior", (5.5, 11.8, -40.6), (13.4, -35.8, -29.1), 572.0, 0.070, 0.105),
     ("mcl_superficial_middle", (1.7, 12.5, -40.4), (7.2, -36.7, -30.1), 614.0, 0.081, 0.098),
     ("mcl_superficial_posterior", (-0.8, 12.3, -39.2), (2.1, -36.7, -30.5), 599.0, 0.083, 0.100),
     ("mcl_deep", (1.0, 1.7, -38.2), (2.5, -32.3, -31.4), 2500.0, 0.016, 0.06),
     ("mcl_posterior", (-6.4, -8.2, -34.8), (-15.1, -36.1, -25.8), 2500.0, 0.030, 0.06),
     ("lcl", (-1.2, 4.7, 36.0), (-12.9, -50.7, 45.1), 2400.0, 0.060, 0.06),
-    ("popliteofibular", (1.4, -4.5, 34.9), (-22.4, -40.4, 37.0), 2200.0, -0.077, 0.06),
+    ("popliteofibular", (1.4, -4.5, 34.9), (-22.4, -40.4, 37.0), 2200.0, -0.095, 0.06),
     ("capsule_medial", (-22.1, -6.3, -16.6), (-19.2, -33.2, -13.4), 711.0, 0.084, 0.127),
     ("capsule_lateral", (-21.3, -5.7, 18.9), (-17.5, -35.7, 17.4), 772.0, 0.078, 0.117),
     ("capsule_oblique_medial", (-21.8, -6.3, -1.9), (-17.5, -35.7, 20.4), 249.0, 0.080, 0.121),
@@ -52,10 +71,15 @@ _PATELLAR_BANDS: tuple[_Row, ...] = (  # origin on the femur, insertion on the p
     ("mpfl_proximal", (16.4, 12.6, -37.6), (1.4, 3.5, -20.1), 450.0, -0.047, 0.06),
     ("mpfl_distal", (13.3, 8.2, -39.7), (1.0, -5.1, -19.1), 450.0, 0.010, 0.06),
 )
+# Attachments and reference strains of the source. Its tendon (18,000 N per unit strain in all, toe 0.06) would stretch by 14 % on stairs, for it
+# softens where a tendon does not. Here its toe, k / (2 t) = 150,000 N, goes on up to a strain of 0.12 (187,500 N): 900 N stretch it by 3.3 mm (a
+# stand lifts the patella by 0.115 of its articular length, 3.5 mm, Yiannakopoulos 2008), 3346 N by 6.7 mm. In vivo a flexed knee's tendon, which
+# is tight at rest, gives 4.7 mm (SD 1.1) to 3346 N, and after training 2.9 mm (1.2) to 3555 N (Reeves 2003, PMC2342903). Range of the
+# stiffness 10,000 to 25,000 N for each of the three.
 _PATELLAR_TENDON: tuple[_Row, ...] = (  # origin on the patella, insertion on the tibia
-    ("patellar_tendon_medial", (4.6, -12.1, -7.9), (34.8, -49.1, 7.3), 6000.0, 0.020, 0.06),
-    ("patellar_tendon_middle", (4.5, -12.6, 3.3), (35.9, -48.1, 13.8), 6000.0, 0.004, 0.06),
-    ("patellar_tendon_lateral", (2.8, -11.0, 12.7), (34.0, -47.4, 18.9), 6000.0, 0.010, 0.06),
+    ("patellar_tendon_medial", (4.6, -12.1, -7.9), (34.8, -49.1, 7.3), 15000.0, 0.020, 0.12),
+    ("patellar_tendon_middle", (4.5, -12.6, 3.3), (35.9, -48.1, 13.8), 15000.0, 0.004, 0.12),
+    ("patellar_tendon_lateral", (2.8, -11.0, 12.7), (34.0, -47.4, 18.9), 15000.0, 0.010, 0.12),
 )
 _QUADRICEPS: tuple[tuple[str, tuple[float, float, float], tuple[float, float, float]], ...] = (
     # name, on the patella (patella frame), last point on the femur or pelvis at zero hip flexion (femur frame), mm
@@ -171,7 +195,8 @@ def tibiofemoral_ligaments(source_scale: ArrayLike = 1.0) -> Ligaments:
         source_scale: (3,) no unit; size of the knee over the source knee along x, y, z. Attachments scale with it, strains stay, and
             stiffness per unit strain grows with the cross-section (square of the mean scale; assumption of geometric similarity).
 
-    Source: Lenhart 2015 and Smith 2019 (see the module). Reference strains are length over slack length less one in the released
+    Source: Lenhart 2015 and Smith 2019 (see the module). Reference strains are length over slack length less one in the reference pose: of
+    the cruciates and the popliteofibular ligament those that give measured laxity (see the table), of the others those of the released
     model. The shortest paths around bone were computed for this table; they give the wrapped fibres of the superficial MCL and the capsule
     0.03, 0.04 or 0.05 to three digits, the values the source was built with.
     """

@@ -15,9 +15,9 @@ hundredth of a millimetre at the end, the springs are placed anew, so the answer
 
 Tuples keep the arguments short:
     level = (c, thickness, nearest, nx, ny, nz, ox, oy, oz, inverse spacing)   see kneeload.subject.level_set.LevelSet
-    springs = (px, py, pz, area, nx, ny, nz, compliance, thickness, sx, sy, sz, group_start, block_start, block)
-    near = (table (22, N), number (N,)): placed springs, grouped as the springs are; rows of the table: p (3) mm in the body, area,
-        stiffness, layer thickness, outward s (3), place x0 (3) in the femur frame, value, gradient (3), Hessian (6: xx, xy, xz, yy, yz, zz)
+    springs = (px, py, pz, area, nx, ny, nz, compliance, thickness, sx, sy, sz, group_start, block_start, block, soft, growth)
+    near = (table (24, N), number (N,)): placed springs, grouped as the springs are; rows of the table: p (3) mm in the body, area,
+        stiffness, layer thickness, outward s (3), place x0 (3) in the femur frame, value, gradient (3), Hessian (6: xx, xy, xz, yy, yz, zz), theta, beta of the law
     lines = (body point, stiffness per strain, slack length, toe strain)
 """
 
@@ -33,14 +33,15 @@ from kneeload.kernels.options import kernel
 kernel_inline = njit(forceinline=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc", "arcp", "nsz"})
 
 LENGTH = 20.0  # mm; half the distance between the compartments: turns moments into forces, and angles into lengths
-FACING = -0.2  # a spring counts when the cosine between its normal and the target's outward normal is below this
+FACING = -0.2  # a spring counts half when the cosine between its normal and the target's outward normal is this
+TURNING = 0.1  # and in full (not at all) when it is lower (higher) by this: a share without a jump, so that an equilibrium exists
 NEARLY = 0.3  # mm; springs nearer than this get an expansion of their own
 DOUBT = 0.2  # 1/mm; the expansion of a block may miss the level set by this times the square of the distance (edges of radius 2.5 mm)
 ROUGH = 1e4  # tolerance at which springs are placed anew, over the final one
 GOOD = 1e-3  # unbalanced force over the load up to which a frame counts as converged
 FRESH = 0.02  # mm; an expansion this close to its spring is exact to a millionth of the force
 LONGEST = 2.0  # mm; longest step along a coordinate
-UNSEEN, AVERTED = -1.0, -2.0  # states of a spring within a frame, see pick
+HOLD = 200.0  # N/mm, angles times LENGTH: stiffest of the springs under which a frame that slides out of joint is tried once more
 LOCKED = 0.9  # strain of the layer at which the nonlinear law goes on along its tangent
 SUMS = 34  # energy, F (3), B (9), K_tt (6), K_rt (9), K_rr (6)
 WEDGE = 11  # s.G, s.D s, D s (3), r x D s (3), s x G (3)
@@ -125,14 +126,20 @@ def level_set_at(level, points, value, gradient, hessian):
 
 
 @kernel_inline
-def _law(d, k, h, nonlinear):
-    """Energy per area, pressure and its slope at depth d (mm) of a layer of stiffness k (MPa/mm) and thickness h (mm).
+def _law(d, k, h, theta, beta, nonlinear):
+    """Energy per area, pressure and its slope at depth d (mm) of layers of stiffness k (MPa/mm) and thickness h (mm).
 
-    Linear: p = k d. Nonlinear: p = -k h ln(1 - d/h) (Bei and Fregly 2004, PMC1680082), continued along its tangent from d = 0.9 h.
+    Linear: p = k d (1 - 2 theta / (1 + r)), r = sqrt(1 + 2 beta d): a layer of stiffness k in series with a wedge whose tangent modulus grows
+    in proportion to its strain (docs/contact.md). theta is the share of the wedge in the compliance at depth 0, beta (1/mm) says how
+    fast it stiffens; without a wedge theta = 0 and p = k d.
+    Nonlinear: p = -k h ln(1 - d/h) (Bei and Fregly 2004, PMC1680082), continued along its tangent from d = 0.9 h; theta and beta play no part.
     """
     d = max(d, 0.0)
     if not nonlinear:
-        return 0.5 * k * d * d, k * d, k if d > 0.0 else 0.0
+        r = math.sqrt(1.0 + 2.0 * beta * d)
+        share = 2.0 * theta / (1.0 + r)
+        energy = k * d * d * (0.5 - share * (2.0 * r + 1.0) / (3.0 * (1.0 + r)))
+        return energy, k * d * (1.0 - share), k * (1.0 - theta / r) if d > 0.0 else 0.0
     limit = LOCKED * h
     s = min(d, limit)
     log = math.log(1.0 - s / h)
@@ -142,10 +149,10 @@ def _law(d, k, h, nonlinear):
 
 
 @kernel
-def pressure_of_depth(depth, stiffness, thickness, nonlinear, energy, pressure, slope):
+def pressure_of_depth(depth, stiffness, thickness, theta, beta, nonlinear, energy, pressure, slope):
     """Fill energy per area (N/mm), pressure (MPa) and slope (MPa/mm), each (n,), of the layer law."""
     for i in range(depth.size):
-        energy[i], pressure[i], slope[i] = _law(depth[i], stiffness[i], thickness[i], nonlinear)
+        energy[i], pressure[i], slope[i] = _law(depth[i], stiffness[i], thickness[i], theta[i], beta[i], nonlinear)
 
 
 @kernel
@@ -185,7 +192,7 @@ def add_springs(table, first, last, rot, t, expansion, nonlinear, sums):
         y = r10 * x0 + r11 * x1 + r12 * x2
         z = r20 * x0 + r21 * x1 + r22 * x2
         f, fx, fy, fz, fxx, fxy, fxz, fyy, fyz, fzz = _expansion(table, i, x + t0, y + t1, z + t2)
-        energy, p, slope = _law(-f, table[4, i], table[5, i], nonlinear)
+        energy, p, slope = _law(-f, table[4, i], table[5, i], table[22, i], table[23, i], nonlinear)
         w = table[3, i]
         p, slope = p * w, slope * w
         en += energy * w
@@ -262,7 +269,7 @@ def add_wedge(table, first, last, rot, t, expansion, nonlinear, wedge):
         y = r10 * x0 + r11 * x1 + r12 * x2
         z = r20 * x0 + r21 * x1 + r22 * x2
         f, fx, fy, fz, fxx, fxy, fxz, fyy, fyz, fzz = _expansion(table, i, x + t0, y + t1, z + t2)
-        _, p, slope = _law(-f, table[4, i], table[5, i], nonlinear)
+        _, p, slope = _law(-f, table[4, i], table[5, i], table[22, i], table[23, i], nonlinear)
         a = table[3, i]
         p, slope = p * a, slope * a
         u = r00 * s0 + r01 * s1 + r02 * s2
@@ -428,16 +435,15 @@ def potential(q, near, ranges, lines, anchor, weak, rest, guide, pull, pull_poin
 
 
 @kernel
-def place(q, level, springs, femoral_compliance, margin, rot, held, near, ranges):
+def place(q, level, springs, femoral_compliance, margin, rot, near, ranges):
     """Place the springs that are nearer than margin (mm) to the target and face it; returns their number.
 
     The level set is expanded once at the centre of each block of neighbouring springs: that tells which springs are near. They take
-    over this expansion, or get one of their own when they touch or almost do. The stiffness is 1 / (compliance of the casting
-    layers + femoral thickness x femoral_compliance). The femoral thickness at the spring is read when it comes near for the first time and
-    is then held in held (N,), as is the answer whether it faces the target: UNSEEN, AVERTED or the thickness. So the energy has
-    no jumps while a frame is solved.
+    over this expansion, or get one of their own when they touch or almost do. The stiffness is the share of the spring that faces the target
+    over (compliance of the casting layers + femoral thickness x femoral_compliance); share and thickness are those of this pose, and
+    stay while the springs are not placed anew. So the answer, for which they are placed where it is, has those of its own pose.
     """
-    px, py, pz, area, _, _, _, compliance, thickness, sx, sy, sz, group_start, block_start, block = springs
+    px, py, pz, area, nx, ny, nz, compliance, thickness, sx, sy, sz, group_start, block_start, block, soft, growth = springs
     table, number = near
     rotation(q, rot)
     r00, r01, r02 = rot[0, 0], rot[0, 1], rot[0, 2]
@@ -457,8 +463,6 @@ def place(q, level, springs, femoral_compliance, margin, rot, held, near, ranges
             fc, gx, gy, gz, hxx, hxy, hxz, hyy, hyz, hzz = _spline(level, xc, yc, zc)
             if fc < block[b, 3] + margin + abs(shift) and _inside(level, xc, yc, zc):
                 for i in range(block_start[b], block_start[b + 1]):
-                    if held[i] == AVERTED:
-                        continue
                     x0, x1, x2 = px[i] + shift * sx[i], py[i] + shift * sy[i], pz[i] + shift * sz[i]
                     x = r00 * x0 + r01 * x1 + r02 * x2 + t0
                     y = r10 * x0 + r11 * x1 + r12 * x2 + t1
@@ -468,20 +472,27 @@ def place(q, level, springs, femoral_compliance, margin, rot, held, near, ranges
                     f = fc + u * (gx + 0.5 * ax) + v * (gy + 0.5 * ay) + w * (gz + 0.5 * az) - DOUBT * (u * u + v * v + w * w)
                     if f >= margin:
                         continue
-                    if held[i] == UNSEEN:
-                        held[i] = _layer_seen(level, springs, rot, i, x, y, z, gx + ax, gy + ay, gz + az)
-                        if held[i] == AVERTED:
-                            continue
-                    table[0, count], table[1, count], table[2, count], table[3, count] = px[i], py[i], pz[i], area[i]
-                    table[4, count] = 1.0 / (compliance[i] + held[i] * femoral_compliance)
-                    table[5, count] = thickness[i] + held[i]
-                    table[6, count], table[7, count], table[8, count] = sx[i], sy[i], sz[i]
-                    if f < NEARLY:
-                        table[9, count], table[10, count], table[11, count] = x, y, z
+                    u = r00 * nx[i] + r01 * ny[i] + r02 * nz[i]
+                    v = r10 * nx[i] + r11 * ny[i] + r12 * nz[i]
+                    w = r20 * nx[i] + r21 * ny[i] + r22 * nz[i]
+                    e, facing = (fc, gx, gy, gz, hxx, hxy, hxz, hyy, hyz, hzz), _facing(u, v, w, gx + ax, gy + ay, gz + az)
+                    own = f < NEARLY
+                    if own and (facing > 0.0 or u * gx + v * gy + w * gz < 0.3):
                         e = _spline(level, x, y, z)
+                        facing = _facing(u, v, w, e[1], e[2], e[3])
+                    if facing == 0.0:
+                        continue
+                    layer = femoral_thickness(level, x, y, z)
+                    table[0, count], table[1, count], table[2, count], table[3, count] = px[i], py[i], pz[i], area[i]
+                    give = compliance[i] + layer * femoral_compliance
+                    table[4, count], table[22, count] = facing / give, soft[i] / (soft[i] + give)
+                    table[23, count] = growth[i] * give / (soft[i] + give) ** 2
+                    table[5, count] = thickness[i] + layer
+                    table[6, count], table[7, count], table[8, count] = sx[i], sy[i], sz[i]
+                    if own:
+                        table[9, count], table[10, count], table[11, count] = x, y, z
                     else:
                         table[9, count], table[10, count], table[11, count] = xc, yc, zc
-                        e = (fc, gx, gy, gz, hxx, hxy, hxz, hyy, hyz, hzz)
                     for j, value in enumerate(e):
                         table[12 + j, count] = value
                     number[count] = i
@@ -491,16 +502,16 @@ def place(q, level, springs, femoral_compliance, margin, rot, held, near, ranges
     return count
 
 
-@kernel
-def _layer_seen(level, springs, rot, i, x, y, z, fx, fy, fz):
-    """Thickness of the target's layer at spring i, or AVERTED when its normal does not face the target."""
-    nx, ny, nz = springs[4][i], springs[5][i], springs[6][i]
-    u = rot[0, 0] * nx + rot[0, 1] * ny + rot[0, 2] * nz
-    v = rot[1, 0] * nx + rot[1, 1] * ny + rot[1, 2] * nz
-    w = rot[2, 0] * nx + rot[2, 1] * ny + rot[2, 2] * nz
-    if u * fx + v * fy + w * fz > FACING * math.sqrt(fx * fx + fy * fy + fz * fz):
-        return AVERTED
-    return femoral_thickness(level, x, y, z)
+@kernel_inline
+def _facing(u, v, w, fx, fy, fz):
+    """Share of a spring with unit normal (u, v, w) that faces the target: 1 to 0 over FACING -+ TURNING of the cosine, a cubic."""
+    dot, square = u * fx + v * fy + w * fz, fx * fx + fy * fy + fz * fz
+    if dot <= 0.0 and dot * dot >= (FACING - TURNING) ** 2 * square:
+        return 1.0
+    if dot > 0.0 or dot * dot <= (FACING + TURNING) ** 2 * square:
+        return 0.0
+    part = 0.5 + 0.5 * (FACING - dot / math.sqrt(square)) / TURNING
+    return part * part * (3.0 - 2.0 * part)
 
 
 @kernel
@@ -588,12 +599,13 @@ def _copy(source, target):
 
 
 @kernel
-def settle(q, free, level, springs, femoral_compliance, lines, anchor, weak, rest, guide, pull, pull_point, moment, nonlinear, options, held, near, ranges, tension):
+def settle(q, free, level, springs, femoral_compliance, lines, anchor, weak, rest, guide, pull, pull_point, moment, nonlinear, options, near, ranges, tension):
     """Find the pose of least energy from q (n,), in place: Newton with the exact tangent, shifted where it is not positive definite.
 
     options = (margin mm, reach mm, tolerance N, steps): springs are placed anew when the body has moved by more than twice the margin, and at
     the end, until it moves by less than FRESH; reach is the distance from the body's origin to its farthest spring.
-    Returns (unbalanced force N, Newton steps, evaluations).
+    Returns (unbalanced force N, Newton steps, evaluations); the force is that of springs placed no farther than FRESH from the answer,
+    however the search ended.
     """
     margin, reach, tolerance, steps = options[0], options[1], options[2], int(options[3])
     n = q.size
@@ -602,33 +614,32 @@ def settle(q, free, level, springs, femoral_compliance, lines, anchor, weak, res
     grad, force, step, trial, base, grad2 = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n)
     hess, tangent, factor, hess2 = np.zeros((n, n)), np.zeros((n, n)), np.zeros((n, n)), np.zeros((n, n))
     _copy(q, base)
-    place(q, level, springs, femoral_compliance, margin, rot, held, near, ranges)
+    place(q, level, springs, femoral_compliance, margin, rot, near, ranges)
     energy = potential(q, near, ranges, lines, anchor, weak, rest, guide, pull, pull_point, moment, nonlinear, work, grad, hess, tension)
-    evaluations, shift, norm, rounds = 1, 0.0, 0.0, 0
-    for iteration in range(steps):
+    evaluations, shift, norm, rounds, used, done = 1, 0.0, 0.0, 0, 0, False
+    while used < steps and not done:
         norm = _scaled(grad, hess, free, force, tangent)
         fresh = _moved(q, base, reach) <= FRESH
         if norm <= (tolerance if fresh else ROUGH * tolerance):
             if fresh:
-                return norm, iteration, evaluations
+                break
             rounds += 1
-            if rounds == 1:  # read layers and facing again, here: the answer must not depend on where the search began
-                for i in range(held.size):
-                    held[i] = UNSEEN
             if rounds > 3:  # two expansions may send the body to and fro where the level set's second derivative jumps: meet in the middle
                 for i in range(n):
                     q[i] = 0.5 * (q[i] + base[i])
             _copy(q, base)
-            place(q, level, springs, femoral_compliance, margin, rot, held, near, ranges)
+            place(q, level, springs, femoral_compliance, margin, rot, near, ranges)
             energy = potential(q, near, ranges, lines, anchor, weak, rest, guide, pull, pull_point, moment, nonlinear, work, grad, hess, tension)
             evaluations += 1
             norm = _scaled(grad, hess, free, force, tangent)
             if norm <= tolerance:
-                return norm, iteration, evaluations
-        while not solve_spd(tangent, force, shift, free, factor, step):
+                break
+        used += 1
+        while not done and not solve_spd(tangent, force, shift, free, factor, step):
             shift = max(4.0 * shift, 1.0)
-            if shift > 1e12:
-                return norm, iteration, evaluations
+            done = shift > 1e12
+        if done:
+            break
         longest, slope = 0.0, 0.0
         for i in range(n):
             longest = max(longest, abs(step[i]))
@@ -640,7 +651,7 @@ def settle(q, free, level, springs, femoral_compliance, lines, anchor, weak, res
             for i in range(n):
                 trial[i] = q[i] + scale * step[i] * (1.0 / LENGTH if i < 3 else 1.0)
             if _moved(trial, base, reach) > 2.0 * margin:
-                place(trial, level, springs, femoral_compliance, margin + _moved(trial, q, reach), rot, held, near, ranges)
+                place(trial, level, springs, femoral_compliance, margin + _moved(trial, q, reach), rot, near, ranges)
                 _copy(trial, base)
                 energy = potential(q, near, ranges, lines, anchor, weak, rest, guide, pull, pull_point, moment, nonlinear, work, grad2, hess2, tension)
                 evaluations += 1
@@ -651,8 +662,7 @@ def settle(q, free, level, springs, femoral_compliance, lines, anchor, weak, res
                 break
             scale *= 0.5 if scale > 0.3 else 0.25
         if not accepted:
-            if shift > 1e6:
-                return norm, iteration, evaluations
+            done = shift > 1e6
             shift = max(10.0 * shift, 10.0)
             energy = potential(q, near, ranges, lines, anchor, weak, rest, guide, pull, pull_point, moment, nonlinear, work, grad, hess, tension)
             continue
@@ -662,7 +672,11 @@ def settle(q, free, level, springs, femoral_compliance, lines, anchor, weak, res
         for i in range(n):
             _copy(hess2[i], hess[i])
         shift = 0.0 if shift < 2.0 else 0.1 * shift
-    return _scaled(grad, hess, free, force, tangent), steps, evaluations
+    if _moved(q, base, reach) > FRESH:  # the search gave up: what is unbalanced here?
+        place(q, level, springs, femoral_compliance, margin, rot, near, ranges)
+        potential(q, near, ranges, lines, anchor, weak, rest, guide, pull, pull_point, moment, nonlinear, work, grad, hess, tension)
+        evaluations += 1
+    return _scaled(grad, hess, free, force, tangent), used, evaluations
 
 
 @kernel
@@ -708,7 +722,7 @@ def report(q, level, springs, near, ranges, home, nonlinear, rot, pressure, tria
             scalars[g, 0] += table[3, i] * _touching_share(f, fx, fy, fz, springs, number[i], rot)
             if f >= 0.0:
                 continue
-            _, p, _ = _law(-f, table[4, i], table[5, i], nonlinear)
+            _, p, _ = _law(-f, table[4, i], table[5, i], table[22, i], table[23, i], nonlinear)
             w = p * table[3, i]
             k = home[number[i]]
             pressure[k] = p
@@ -725,73 +739,79 @@ def report(q, level, springs, near, ranges, home, nonlinear, rot, pressure, tria
 
 
 @kernel
-def _astray(q, rest):
-    """Whether a pose lies outside the range of a joint: a dislocated body has equilibria too."""
-    away = math.sqrt((q[3] - rest[3]) ** 2 + (q[4] - rest[4]) ** 2 + (q[5] - rest[5]) ** 2)
-    return abs(q[0] - rest[0]) > 0.7 or abs(q[1] - rest[1]) > 0.35 or abs(q[2] - rest[2]) > 0.8 or not away < 22.0
+def _astray(q, rest, limit):
+    """Whether a pose lies outside the range of a joint (a dislocated body has equilibria too): farther from rest than limit (6,), angles in
+    rad, then mm along the axes of the body flexed as at rest."""
+    c, s = math.cos(rest[0]), math.sin(rest[0])
+    u, v, w = q[3] - rest[3], q[4] - rest[4], q[5] - rest[5]
+    inside = abs(c * u + s * v) <= limit[3] and abs(c * v - s * u) <= limit[4] and abs(w) <= limit[5]
+    for i in range(3):
+        inside = inside and abs(q[i] - rest[i]) <= limit[i]
+    return not inside
 
 
 @kernel
 def solve_frames(start, free, level, springs, home, femoral_compliance, lines, anchor, weak, rest, guide, flexion, pull, pull_point, moment,
-                 load, nonlinear, options, poses, tension, pressure, triangle, force, scalars, residual, iterations, status):
+                 load, nonlinear, options, limit, poses, tension, pressure, triangle, force, scalars, residual, iterations, status):
     """Equilibrium of one body in every frame (T), each from the poses of the frames before it.
 
     start (T, n): separated poses to start from when there is nothing better; weak and rest (T, n); guide (T, 4); flexion (T,) rad is prescribed when free[0] is
-    False; anchor (T, k, 3), pull (T, 3), pull_point (T, 3), moment (T, 2), load (T,) N, the size of the load that the residual is measured by. When a frame does not converge it
-    is tried from the pose of the frame before, from a separated pose, and with the load put on in steps; so is one that ends out of joint. Filled: poses (T, n),
+    False; limit (6,): see `_astray`; anchor (T, k, 3), pull (T, 3), pull_point (T, 3), moment (T, 2), load (T,) N, the size of the load that the residual is measured by. When a frame does not converge it
+    is tried from the pose of the frame before, from a separated pose, with the load put on in steps, and under springs towards rest that are taken
+    away in steps (HOLD); so is one that ends out of joint. Filled: poses (T, n),
     tension (T, k), pressure and triangle (T, N), force (T, g, 3), scalars (T, g, 5), residual (T,), iterations (T, 2: steps,
     evaluations), status (T,).
     """
     frames, n = start.shape
     count = springs[0].size
     groups = springs[12].size - 1
-    near = (np.empty((22, count)), np.empty(count, np.int64))
-    ranges, rot, held = np.zeros(groups + 1, np.int64), np.zeros((5, 3)), np.empty(count)
-    q, local, frame_pull, frame_moment = np.empty(n), np.empty(4), np.empty(3), np.empty(2)
+    near = (np.empty((24, count)), np.empty(count, np.int64))
+    ranges, rot = np.zeros(groups + 1, np.int64), np.zeros((5, 3))
+    q, local, frame_pull, frame_moment, tight, grip = np.empty(n), np.empty(4), np.empty(3), np.empty(2), np.empty(tension.shape[1]), np.empty(n)
     _copy(options, local)
     for k in range(frames):
         _copy(start[k], poses[k])
         status[k] = 2
         steps, evaluations, best, norm, astray, lost, attempt = 0, 0, np.inf, np.inf, True, True, 0
-        for attempt in range(4):
+        for attempt in range(5):
             stages = 1
             if attempt == 0 and k > 1:
                 for i in range(n):
                     q[i] = 2.0 * poses[k - 1, i] - poses[k - 2, i]
             elif attempt < 2 and k > 0:
                 _copy(poses[k - 1], q)
-            if attempt >= 2 or k == 0 or _astray(q, rest[k]):
+            if attempt >= 2 or k == 0 or _astray(q, rest[k], limit):
                 _copy(start[k], q)
-            if attempt == 3:
+            if attempt >= 3:
                 stages = 5
             if not free[0]:
                 q[0] = -flexion[k]
             norm = np.inf
-            for i in range(held.size):
-                held[i] = UNSEEN
             for stage in range(stages):
-                part = 1.0 if stages == 1 else 0.02 * 50.0 ** (stage / (stages - 1.0))
+                part = 0.02 * 50.0 ** (stage / (stages - 1.0)) if attempt == 3 else 1.0
+                hold = HOLD * (0.2**stage if stage < stages - 1 else 0.0) if attempt == 4 else 0.0
+                for i in range(n):
+                    grip[i] = weak[k, i] + (hold * LENGTH * LENGTH if i < 3 else (hold if i < 6 else 0.0))
                 for i in range(3):
                     frame_pull[i] = pull[k, i] * part
                 for i in range(2):
                     frame_moment[i] = moment[k, i] * part
                 local[2] = options[2] * load[k]
-                norm, used, tried = settle(q, free, level, springs, femoral_compliance, lines, anchor[k], weak[k], rest[k], guide[k], frame_pull,
-                                           pull_point[k], frame_moment, nonlinear, local, held, near, ranges, tension[k])
+                norm, used, tried = settle(q, free, level, springs, femoral_compliance, lines, anchor[k], grip, rest[k], guide[k], frame_pull,
+                                           pull_point[k], frame_moment, nonlinear, local, near, ranges, tight)
                 steps += used
                 evaluations += tried
-            lost = _astray(q, rest[k])
+            lost = _astray(q, rest[k], limit)
             if (not lost and astray) or (norm < best and lost == astray):
                 best, astray = norm, lost
                 _copy(q, poses[k])
+                _copy(tight, tension[k])
                 status[k] = 0 if norm <= GOOD * load[k] else (1 if used >= int(options[3]) else 2)
             if best <= GOOD * load[k] and not astray:
                 break
         if attempt > 0 and (norm != best or lost != astray):
             _copy(poses[k], q)
-            for i in range(held.size):
-                held[i] = UNSEEN
-            place(q, level, springs, femoral_compliance, options[0], rot, held, near, ranges)
+            place(q, level, springs, femoral_compliance, options[0], rot, near, ranges)
         residual[k] = best / load[k]
         iterations[k, 0], iterations[k, 1] = steps, evaluations
         report(q, level, springs, near, ranges, home, nonlinear, rot, pressure[k], triangle[k], force[k], scalars[k])

@@ -132,7 +132,7 @@ def stress_in_pose(rot, shift, level, springs, modulus, target_compliance, nonli
             else:
                 layer = femoral_thickness(level, x, y, z)
             total = thickness[i] + layer
-            energy, p, _ = _law(d, 1.0 / (thickness[i] / modulus + layer * target_compliance), total, nonlinear)
+            energy, p, _ = _law(d, 1.0 / (thickness[i] / modulus + layer * target_compliance), total, 0.0, 0.0, nonlinear)
             pressure[i], depth[i] = p, d
             load = p * area[i]
             sums[0] += load * fx

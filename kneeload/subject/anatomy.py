@@ -31,7 +31,7 @@ class Meniscus:
         cross_section_mm2: mean area of a radial section, mm2.
         arc_length_mm: length of the circumferential centre line from horn to horn, mm.
         hoop_radius_mm: mean radius of that line, mm.
-        extrusion_mm: outward shift of the whole meniscus at rest, mm (already applied to `surface`).
+        extrusion_mm: outward shift of the middle of the meniscus at rest, mm (already applied to `surface`).
         hoop_fraction: 1 for an intact ring, 0 when a root is torn: share of the circumferential stiffness that is left.
     """
 

@@ -15,9 +15,8 @@ class Materials:
     Attributes:
         cartilage: elastic-foundation cartilage; E 10 MPa and nu 0.45 are the values of the released model of the source knee
             in OpenSim-JAM (Lenhart 2015, Smith 2019); other released versions of it use 5 MPa, so take 5 to 15 MPa as the range.
-        meniscus: axial and radial direction of the meniscus; E 20 MPa, nu 0.2, the values of common finite element models
-            (Donahue 2002, doi 10.1115/1.1470171). Those models pair it with stiffer cartilage (15 MPa, nu 0.475); at the same ratio of the
-            layers 9 MPa would go with the cartilage above, but the 8 MPa of stairs would strain that by 80 %. Range 9 to 20 MPa.
+        meniscus: axial and radial direction of the loaded meniscus; E 20 MPa, nu 0.2, the values of common finite element models
+            (Donahue 2002, doi 10.1115/1.1470171). An unloaded meniscus is softer (`contact.model.ContactModel.meniscus_toe`). Range 15 to 25 MPa.
     """
 
     cartilage: LayerMaterial = field(default_factory=lambda: LayerMaterial(youngs_modulus_mpa=10.0, poisson_ratio=0.45))

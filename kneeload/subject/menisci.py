@@ -164,7 +164,7 @@ def placed_meniscus(shape: MeniscusShape, plateau: PlateauShape, state: Meniscus
     if state == "removed":
         return None
     shift = resting_extrusion_mm(state, extrusion_mm)
-    xz = shape.xz + (shift / size) * shape.outward
+    xz = extruded_ring(shape, shift / size, state)
     flat = xz.reshape(-1, 2)
     layer = plateau.thickness_at(flat)
     height = shape.height_mm * size
@@ -184,6 +184,28 @@ def placed_meniscus(shape: MeniscusShape, plateau: PlateauShape, state: Meniscus
         array.setflags(write=False)
     return Meniscus(surface=surface, tibial_thickness_mm=tibial, outward=outward, cross_section_mm2=section, arc_length_mm=arc,
                     hoop_radius_mm=radius, extrusion_mm=shift, hoop_fraction=0.0 if state == "root_tear" else 1.0)
+
+
+def extruded_ring(shape: MeniscusShape, shift_mm: float, state: MeniscusState) -> NDArray[np.float64]:
+    """Points (na, ns, 2) mm of the ring with its resting extrusion, mm of the mean knee, tibia frame (x, z)."""
+    profile = extrusion_profile(shape.outward, lateral=shape.side == "lateral", torn=state == "root_tear")
+    return shape.xz + shift_mm * profile[..., None] * shape.outward
+
+
+def extrusion_profile(outward: NDArray[np.float64], *, lateral: bool, torn: bool) -> NDArray[np.float64]:
+    """Part (...,) of the resting extrusion that points of a ring have, no unit.
+
+    Extrusion is measured in a coronal plane, where the body of the meniscus passes the rim of the plateau. The roots hold the horns: what
+    remains is the radial part of a shift of the body along z, the cosine of the angle to z (assumption). With its posterior root torn, the
+    posterior half goes out as a whole.
+
+    Args:
+        outward: (..., 2) no unit; unit vectors (x, z) away from the centre of the ring, tibia frame of a right knee.
+        lateral: whether the meniscus is the lateral one, whose body lies at +z of its centre.
+        torn: whether the posterior root is torn.
+    """
+    along = np.maximum(outward[..., 1] if lateral else -outward[..., 1], 0.0)
+    return np.where(outward[..., 0] < 0.0, 1.0, along) if torn else along
 
 
 def ring_measures(xz: NDArray[np.float64], height: NDArray[np.float64]) -> tuple[float, float, float]:

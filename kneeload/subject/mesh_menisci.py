@@ -13,7 +13,7 @@ from kneeload.errors import InputError
 from kneeload.subject.anatomy import Meniscus
 from kneeload.subject.distance import evaluate
 from kneeload.subject.level_set import LevelSet
-from kneeload.subject.menisci import resting_extrusion_mm, smooth_minimum, vertical_gap
+from kneeload.subject.menisci import extrusion_profile, resting_extrusion_mm, smooth_minimum, vertical_gap
 from kneeload.subject.person import MeniscusState
 from kneeload.subject.proximity import edge_neighbours, first_hit, nearest_on_mesh
 from kneeload.subject.surface import ArticularSurface, LayerMaterial, TriangleMesh
@@ -97,8 +97,8 @@ def imaged_meniscus(solid: MeniscusSolid, plateau: ArticularSurface, material: L
                     extrusion_mm: float | None, cartilage_scale: float) -> Meniscus | None:
     """The meniscus of a person on its plateau; None when removed.
 
-    An extrusion widens the ring: each point moves that far from the centre of the ring, in the plane of the plateau. Thinner tibial
-    cartilage lets the meniscus sink with it.
+    An extrusion moves the body of the meniscus that far from the centre of the ring, in the plane of the plateau, and the horns less
+    (`menisci.extrusion_profile`). Thinner tibial cartilage lets the meniscus sink with it.
 
     Args:
         solid: as imaged and fitted.
@@ -112,7 +112,7 @@ def imaged_meniscus(solid: MeniscusSolid, plateau: ArticularSurface, material: L
     beneath = plateau.thickness_mm[nearest_on_mesh(plateau.mesh, face.centroids - solid.height_mm[:, None] * _UP).triangle]
     sunk = (cartilage_scale - 1.0) / cartilage_scale * float(np.average(beneath, weights=face.areas))
     outward = radial(face.centroids, solid.centre_mm, plateau)
-    moved = face.points + shift * radial(face.points, solid.centre_mm, plateau) + sunk * _UP
+    moved = face.points + shift * _extruding(face.points, solid, plateau, state == "root_tear") + sunk * _UP
     surface = ArticularSurface(name=name, body="tibia", mesh=TriangleMesh(points=moved, triangles=face.triangles),
                                thickness_mm=solid.height_mm, material=material, region=np.full(len(outward), -1, dtype=np.int8))
     arc, radius = ring_measures(face, solid.height_mm, solid.centre_mm, shift)
@@ -122,11 +122,19 @@ def imaged_meniscus(solid: MeniscusSolid, plateau: ArticularSurface, material: L
                     arc_length_mm=arc, hoop_radius_mm=radius, extrusion_mm=shift, hoop_fraction=0.0 if state == "root_tear" else 1.0)
 
 
+def _extruding(points_mm: NDArray[np.float64], solid: MeniscusSolid, plateau: ArticularSurface, torn: bool) -> NDArray[np.float64]:
+    """Outward motion (n, 3) of points (n, 3) mm per mm of resting extrusion, no unit, tibia frame."""
+    away = points_mm[:, [0, 2]] - solid.centre_mm
+    away /= np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-12)
+    profile = extrusion_profile(away, lateral=bool(solid.centre_mm[1] > 0.0), torn=torn)
+    return profile[:, None] * radial(points_mm, solid.centre_mm, plateau)
+
+
 def covered_by(solid: MeniscusSolid | None, meniscus: Meniscus | None, plateau: ArticularSurface) -> NDArray[np.bool_]:
     """Which triangles (m,) of a plateau lie under the meniscus, seen along y, with its extrusion."""
     covered = np.zeros(len(plateau.mesh.triangles), dtype=bool)
     if solid is not None and meniscus is not None:
-        points = solid.mesh.points + meniscus.extrusion_mm * radial(solid.mesh.points, solid.centre_mm, plateau)
+        points = solid.mesh.points + meniscus.extrusion_mm * _extruding(solid.mesh.points, solid, plateau, meniscus.hoop_fraction == 0.0)
         moved = TriangleMesh(points=points, triangles=solid.mesh.triangles)
         covered = np.isfinite(first_hit(moved, plateau.centroids - _BELOW_MM * _UP, _UP, reach_mm=_BELOW_MM + _ABOVE_MM)[0])
     covered.setflags(write=False)

@@ -15,7 +15,7 @@ from kneeload.subject.bones import patella_bone, tibia_bone
 from kneeload.subject.femur import FemurShape, femur_bone, mean_femur, sized_femur, widened_femur, worn_femur
 from kneeload.subject.landmarks import contact_centres, contact_spacing_mm
 from kneeload.subject.materials import Materials
-from kneeload.subject.menisci import MeniscusShape, covered_triangles, fitted_meniscus, placed_meniscus, vertical_gap
+from kneeload.subject.menisci import MeniscusShape, covered_triangles, extruded_ring, fitted_meniscus, placed_meniscus, vertical_gap
 from kneeload.subject.patella import patellar_cartilage
 from kneeload.subject.person import CartilageThicknessScale, Sex, Subject
 from kneeload.subject.plateau import PlateauShape, Tilt, lowered, mean_plateau, plateau_tilt, sagittal_slope_deg, tilted_plateau
@@ -182,7 +182,8 @@ def _tibial_side(mean: MeanKnee, side: str, subject: Subject, size: float, widen
                                size=size, cartilage_scale=scale, tilt=tilt, widening=widening)
     covered = np.zeros(len(shape.mesh.triangles), dtype=bool)
     if meniscus is not None:
-        covered = covered_triangles(shape.mesh.centroids[:, [0, 2]], wedge.xz + (meniscus.extrusion_mm / size) * wedge.outward)
+        covered = covered_triangles(shape.mesh.centroids[:, [0, 2]],
+                                    extruded_ring(wedge, meniscus.extrusion_mm / size, getattr(subject, f"{side}_meniscus")))
     return TibialSide(plateau=plateau, meniscus=meniscus, covered=_read_only(covered))
 
 

@@ -10,6 +10,7 @@ from test_equilibrium import loads_of
 
 from kneeload.contact import ContactModel, solve_cycle
 from kneeload.contact.cycle import ContactCycle
+from kneeload.contact.model import MENISCUS_LOADED_MPA
 from kneeload.contact.prepared import hoop_stiffness, prepare
 from kneeload.contact.solver import coordinates
 from kneeload.subject.anatomy import KneeAnatomy
@@ -57,17 +58,36 @@ def test_without_menisci_half_the_area_and_twice_the_pressure():
 
 
 def test_menisci_carry_their_share():
-    """Walker and Erkman 1975: the lateral meniscus carries most of its side, the medial about half (the model gives it three quarters)."""
+    """Walker and Erkman 1975: the lateral meniscus carries most of its side, the medial about half."""
     _, cycle = pressed()
-    assert 0.35 < cycle.medial.meniscus_share[0] < 0.8
+    assert 0.35 < cycle.medial.meniscus_share[0] < 0.65
     assert 0.5 < cycle.lateral.meniscus_share[0] < 0.95
 
 
 def test_1150_n_as_in_finite_elements_of_many_knees():
-    """Devaraj 2020 (doi 10.2174/1874120702014010074): medial 2.98 +- 0.51 MPa, two standard deviations. Of 701 mm2 the model has 500."""
+    """Devaraj 2020 (doi 10.2174/1874120702014010074): medial 2.98 +- 0.51 MPa, 701 +- 89 mm2; two standard deviations."""
     _, cycle = pressed(1150.0)
     assert cycle.medial.peak_pressure[0] == pytest.approx(2.98, abs=1.02)
-    assert cycle.medial.contact_area[0] > 480.0
+    assert cycle.medial.contact_area[0] == pytest.approx(701.0, abs=2.0 * 89.0)
+
+
+def test_menisci_are_strained_at_body_weight_as_images_in_a_press_show():
+    """Schwer 2020 (doi 10.3389/fbioe.2020.582055): 3.1 % in mildly, 7.3 % in severely degenerated knees, mean over the menisci, 1 body weight."""
+    knee, cycle = pressed(700.0)
+    modulus, toe = knee.medial_meniscus.surface.material.confined_modulus_mpa, ContactModel().meniscus_toe
+    initial, growing = toe * modulus, (1.0 - toe**2) * modulus**2 / (2.0 * MENISCUS_LOADED_MPA)
+    for field in cycle.fields:
+        if "meniscus" in field.name:
+            surface = getattr(knee, field.name).surface
+            strain = (np.sqrt(initial**2 + 2.0 * growing * field.pressure[0]) - initial) / growing
+            assert 0.031 < np.average(strain, weights=surface.areas * surface.thickness_mm) < 0.073
+
+
+def test_the_nonlinear_law_and_a_toe_of_one_have_wedges_of_constant_modulus():
+    knee = pressed()[0]
+    for model in (ContactModel(law="nonlinear"), ContactModel(meniscus_toe=1.0)):
+        assert not prepare(knee, model).tibia.arrays[15].any()
+    assert prepare(knee, ContactModel()).tibia.arrays[15].any()
 
 
 def test_a_torn_root_loads_the_cartilage_almost_as_a_lost_meniscus_does():
@@ -78,12 +98,23 @@ def test_a_torn_root_loads_the_cartilage_almost_as_a_lost_meniscus_does():
     assert torn.meniscus_share[0] < 0.35
 
 
+def test_a_root_that_was_just_cut_costs_a_quarter():
+    """Without extrusion at rest, as in a cadaver: 25 % more peak (Allaire 2008, 1000 N), 32 % (Marzo 2009, 1800 N); it then moves by millimetres."""
+    fresh = reference_anatomy(Subject(medial_meniscus="root_tear", medial_extrusion_mm=0.0))
+    for force, low, high in ((1000.0, 1.125, 1.375), (1800.0, 1.16, 1.48)):
+        torn = solve_cycle(fresh, np.zeros(1), loads_of(np.zeros(1), np.array([[0.0, force, 0.0]])))
+        assert low < torn.medial.peak_pressure[0] / pressed(force)[1].medial.peak_pressure[0] < high
+        assert 1.5 < torn.meniscus_expansion[0, 0] < 5.0
+
+
 def test_every_millimetre_of_extrusion_costs():
     knees = [reference_anatomy(Subject(medial_extrusion_mm=mm)) for mm in (0.0, 1.0, 2.0, 3.0)]
     load = loads_of(np.zeros(1), np.array([[0.0, 1000.0, 0.0]]))
     medial = [solve_cycle(knee, np.zeros(1), load).medial for knee in knees]
     for name, sign in (("peak_pressure", 1), ("contact_area", -1), ("meniscus_share", -1)):
         assert np.all(sign * np.diff([getattr(side, name)[0] for side in medial]) > 0.0)
+    assert medial[2].contact_area[0] > 0.8 * medial[0].contact_area[0]  # no significant fall at 2 and 3 mm in cadavers (Novaretti 2020)
+    assert medial[3].peak_pressure[0] < 1.25 * medial[0].peak_pressure[0]  # nor a rise of the pressure
 
 
 def test_the_wedges_fit_where_the_loaded_knee_rests():

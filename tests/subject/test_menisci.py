@@ -69,15 +69,27 @@ def test_states():
     assert states(medial_extrusion_mm=2.0).extrusion_mm == 2.0
 
 
-def test_extrusion_shifts_outwards_by_its_length_and_uncovers_cartilage():
+def test_extrusion_moves_the_body_by_its_length_and_uncovers_cartilage():
     base, out = reference_anatomy(Subject()), reference_anatomy(Subject(medial_meniscus="extruded", medial_extrusion_mm=4.0))
-    moved = out.medial_meniscus.surface.centroids - base.medial_meniscus.surface.centroids
-    along = np.einsum("ij,ij->i", moved, base.medial_meniscus.outward)
-    np.testing.assert_allclose(np.median(along), 4.0, rtol=0.05)
-    body = np.argmin(base.medial_meniscus.surface.centroids[:, 2])
-    assert moved[body, 2] < -3.5  # the medial meniscus leaves medially
+    place = base.medial_meniscus.surface.centroids
+    moved = out.medial_meniscus.surface.centroids - place
+    body, horns = np.argmin(place[:, 2]), (place[:, 0].argmax(), place[:, 2].argmax())
+    assert moved[body, 2] < -3.7  # the medial meniscus leaves medially
+    assert np.linalg.norm(moved[body]) == pytest.approx(4.0, abs=0.25)
+    assert np.linalg.norm(moved, axis=1).max() < 4.3
+    for horn in horns:
+        assert np.linalg.norm(moved[horn]) < 1.0  # their roots hold them
     assert out.covered_medial.sum() < base.covered_medial.sum()
     np.testing.assert_array_equal(out.covered_lateral, base.covered_lateral)
+
+
+def test_a_torn_root_lets_the_posterior_half_go():
+    base, torn = reference_anatomy(Subject()), reference_anatomy(Subject(medial_meniscus="root_tear", lateral_meniscus="root_tear"))
+    for side in ("medial", "lateral"):
+        whole, loose = (getattr(knee, f"{side}_meniscus").surface.centroids for knee in (base, torn))
+        moved = np.linalg.norm((loose - whole)[:, [0, 2]], axis=1)
+        assert moved[whole[:, 0].argmin()] == pytest.approx(3.0, abs=0.1)
+        assert moved[whole[:, 0].argmax()] < 1.5
 
 
 def test_ring_measures_of_a_half_circle():

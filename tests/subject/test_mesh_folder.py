@@ -118,7 +118,10 @@ def test_states_of_the_menisci(toy, tmp_path):
     assert knee.medial_meniscus is None and not knee.covered_medial.any()
     assert knee.lateral_meniscus.hoop_fraction == 0.0 and knee.lateral_meniscus.extrusion_mm == 4.0
     moved = np.linalg.norm(knee.lateral_meniscus.surface.mesh.points - toy.lateral_meniscus.surface.mesh.points, axis=1)
-    np.testing.assert_allclose(moved, 4.0, atol=1e-3)
+    assert moved.max() == pytest.approx(4.0, abs=1e-3)
+    behind = toy.lateral_meniscus.surface.mesh.points[:, 0] < np.quantile(toy.lateral_meniscus.surface.mesh.points[:, 0], 0.3)
+    np.testing.assert_allclose(moved[behind], 4.0, atol=1e-3)  # the posterior root is torn, the anterior one holds its horn
+    assert moved.min() < 1.0
     assert mesh_anatomy(folder, Subject(medial_meniscus="extruded")).medial_meniscus.extrusion_mm == 3.0
     without = mesh_anatomy(write_knee(tmp_path / "n", without=("medial_meniscus", "lateral_meniscus")), Subject())
     assert without.medial_meniscus is None and without.lateral_meniscus is None

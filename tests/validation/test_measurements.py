@@ -33,7 +33,7 @@ CONTACT_BINDING = {  # the numbers that this project promises to reach for conta
     *(f"{case}_{quantity}" for case in ("sphere", "paraboloid", "nonlinear_sphere", "series_sphere")
       for quantity in ("force", "area", "peak")),
     "punch_force", "nonlinear_punch_force", "series_punch_force", "sphere_order", "sphere_energy",
-    *(f"layer_{surface}_{area}" for surface in ("tibia_medial", "tibia_lateral", "patella") for area in (150, 250, 500)), "robust",
+    *(f"layer_{surface}_{area}" for surface in ("tibia_medial", "tibia_lateral", "patella") for area in (150, 250, 570)), "robust",
 }
 PROMISED = {  # intervals of those promises that are published numbers with a tolerance: they must not move
     "rig_area_in": (920, 1380), "rig_area_out": (416, 624), "rig_area_ratio": (0.35, 0.55), "rig_peak_in": (2.1, 3.9),

@@ -9,6 +9,7 @@ from kneeload.validation.predictors import (  # noqa: F401 (they register)
     contact_activities,
     density,
     extensor,
+    laxity,
     moments,
     mri_knee,
     muscles,

@@ -34,15 +34,28 @@ def _at(hold: PatellaHold, flexion_deg: float, quantity: str) -> float:
 
 @predictor
 def hold_area_mm2(bench: Bench, subject: Subject, *, flexion_deg: float, load_bw: float) -> float:
-    """Patellofemoral contact area, mm2, with a load on each foot in body weights."""
+    """Patellofemoral area on which cartilage presses, mm2, with a load on each foot in body weights."""
     return _at(_sweep(bench, subject, load_bw), flexion_deg, "area")
 
 
 @predictor
-def hold_area_gain_pct(bench: Bench, subject: Subject, *, flexion_deg: list[float], low_bw: float, high_bw: float) -> float:
-    """Rise of the contact area from one load to another, mean over the angles, %."""
+def hold_seen_area_mm2(bench: Bench, subject: Subject, *, flexion_deg: float, load_bw: float) -> float:
+    """Patellofemoral contact area that an image shows (gap below a pixel), mm2, with a load on each foot in body weights."""
+    return _at(_sweep(bench, subject, load_bw), flexion_deg, "seen_area")
+
+
+@predictor
+def hold_tendon_ratio(bench: Bench, subject: Subject, *, flexion_deg: float, load_bw: float) -> float:
+    """Force of the patellar tendon over that of the quadriceps in the balance of the patella, no unit."""
+    hold = _sweep(bench, subject, load_bw)
+    return float(np.interp(flexion_deg, FLEXIONS_DEG, hold.cycle.patellar_tendon_force / hold.quadriceps_force))
+
+
+@predictor
+def hold_area_gain_pct(bench: Bench, subject: Subject, *, flexion_deg: list[float], low_bw: float, high_bw: float, area: str = "area") -> float:
+    """Rise of the contact area ("area" where cartilage presses, "seen_area" in an image) from one load to another, mean over the angles, %."""
     low, high = _sweep(bench, subject, low_bw), _sweep(bench, subject, high_bw)
-    return float(np.mean([100.0 * (_at(high, angle, "area") / _at(low, angle, "area") - 1.0) for angle in flexion_deg]))
+    return float(np.mean([100.0 * (_at(high, angle, area) / _at(low, angle, area) - 1.0) for angle in flexion_deg]))
 
 
 @predictor

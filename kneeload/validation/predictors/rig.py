@@ -24,10 +24,11 @@ PEAK_SHARE = 0.01  # a peak is the pressure that this share of the area in conta
 
 
 def with_menisci(subject: Subject, medial: str, lateral: str, extrusion_mm: float | None = None) -> Subject:
-    """The person with menisci in given states; an extrusion in mm acts on those that are extruded."""
+    """The person with menisci in given states; an extrusion in mm acts on those that are extruded or torn at the root."""
+    moved = ("extruded", "root_tear")
     return replace(subject, medial_meniscus=medial, lateral_meniscus=lateral,  # type: ignore[arg-type]
-                   medial_extrusion_mm=extrusion_mm if medial == "extruded" else None,
-                   lateral_extrusion_mm=extrusion_mm if lateral == "extruded" else None)
+                   medial_extrusion_mm=extrusion_mm if medial in moved else None,
+                   lateral_extrusion_mm=extrusion_mm if lateral in moved else None)
 
 
 def _pressed(bench: Bench, subject: Subject, force_n: float, flexion_deg: float, medial: str, lateral: str,
