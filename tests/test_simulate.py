@@ -11,6 +11,7 @@ import pytest
 from kneeload import Activity, Case, KneeResult, Subject, compare, interventions, simulate
 from kneeload.case import DAY_ACTIVITIES
 from kneeload.contact.cycle import COMPARTMENTS
+from kneeload.errors import ConvergenceError
 from kneeload.result import COMPARTMENT_OF_REGION, compartment_dose
 from kneeload.subject.anatomy import MOAKS_REGIONS
 from kneeload.subject.person import MENISCUS_STATES, CartilageThicknessScale
@@ -47,6 +48,16 @@ def test_every_frame_is_in_equilibrium(activity: str) -> None:
     assert (contact.status == 0).all() and contact.residual.max() <= 1e-3
     both = contact.medial.force + contact.lateral.force
     assert np.allclose(both, contact.axial_load, rtol=1e-3, atol=0.5), np.abs(both - contact.axial_load).max()
+
+
+@pytest.mark.parametrize("activity", DAY_ACTIVITIES)
+def test_the_tibia_follows_its_load_without_a_jump(activity: str) -> None:
+    """A healthy knee has one rest: in 1 % of a cycle it turns by a few degrees; without its outer bands it jumped by 21 degrees on stairs."""
+    turn = result().day[activity].contact.femur_from_tibia[:, :3, :3]
+    step = np.einsum("tij,tij->t", turn[1:], turn[:-1])  # 1 + 2 cos of the angle between neighbours
+    flexion = np.diff(result().day[activity].motion.knee_flexion)
+    angle = np.degrees(np.arccos(np.clip(0.5 * (step - 1.0), -1.0, 1.0)) - np.abs(flexion))
+    assert angle.max() < 8.0, (angle.max(), angle.argmax())
 
 
 def test_single_leg_standing_and_compression_run() -> None:
@@ -92,7 +103,11 @@ def test_worn_cartilage_leaves_an_unpulled_patella_hanging() -> None:
     assert worn.summary()["contact"]["medial"]["peak_pressure_mpa"] > result().summary()["contact"]["medial"]["peak_pressure_mpa"]
 
 
-@pytest.mark.parametrize("seed", range(4))
+# Steep plateaus without a medial meniscus: on stairs upwards the tibia slides out of joint in two frames, and the run says so (docs/contact.md, weak).
+_SLIDES_OUT = pytest.mark.xfail(strict=True, raises=ConvergenceError, reason="2 in 10,000 frames of random people have no equilibrium in joint")
+
+
+@pytest.mark.parametrize("seed", [0, 1, pytest.param(2, marks=_SLIDES_OUT), 3])
 def test_any_person_has_an_equilibrium(seed: int) -> None:
     draw = np.random.default_rng(seed)
     person = Subject(

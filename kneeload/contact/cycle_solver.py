@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, is_dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -59,7 +59,7 @@ def solve_cycle(anatomy: KneeAnatomy, motion_flexion: ArrayLike, loads: JointLoa
             raise InputError("joint loads", where=f"loads.{name}", got="a value that is not finite", allowed="finite forces and moments",
                              why="contact has to balance them")
     if len(flexion) > 1 and _is_static(flexion, loads):
-        return _held(solve_cycle(anatomy, flexion[:1], _first_frame(loads), model), len(flexion))
+        return _held(solve_cycle(anatomy, flexion[:1], _frame(loads, 0), model), len(flexion))
     knee = prepare(anatomy, model)
     lead = 1 + int(np.ceil(abs(flexion[0]) / LEAD_STEP))
     ramp = np.concatenate([np.arange(1, lead + 1) / (lead + 1.0), np.ones(len(flexion))])
@@ -72,15 +72,47 @@ def solve_cycle(anatomy: KneeAnatomy, motion_flexion: ArrayLike, loads: JointLoa
     return _cycle(knee, tibia, tibia_pose, patella, loads, flexion, lead, _guide(bent, lines))
 
 
+def solve_poses(anatomy: KneeAnatomy, flexion: Array, loads: JointLoads, model: ContactModel | None = None) -> ContactCycle:
+    """Return the equilibrium of frames that do not follow each other, such as holds at several flexions: each is bent and loaded on its own.
+
+    Under load and far from the frame before it a knee may have a second equilibrium with the tibia turned inwards, so a frame is not
+    started from the answer at another flexion.
+
+    Args:
+        anatomy, flexion, loads, model: as for `solve_cycle`; (T,) rad.
+
+    Raises:
+        InputError: as for `solve_cycle`.
+    """
+    if len(flexion) != len(loads.wrench_force) or len(flexion) == 0:
+        return solve_cycle(anatomy, flexion, loads, model)  # refuses it
+    parts: Any = [solve_cycle(anatomy, flexion[k:k + 1], _frame(loads, k), model) for k in range(len(flexion))]
+    return cast(ContactCycle, _joined(parts))
+
+
+def _joined(parts: list[Any]) -> Any:
+    """Results of one frame each, one after the other: arrays (1, ...) become (frames, ...), inside nested parts as well."""
+    first = parts[0]
+    if isinstance(first, np.ndarray):
+        return _fixed(np.concatenate(parts))
+    if isinstance(first, tuple):
+        return tuple(item[0] if isinstance(item[0], str) else _joined(list(item)) for item in zip(*parts))
+    if is_dataclass(first) and not isinstance(first, type):
+        values = {item.name: [getattr(part, item.name) for part in parts] for item in fields(first) if not isinstance(getattr(first, item.name), str)}
+        return replace(first, **{name: _joined(value) for name, value in values.items()})
+    return first
+
+
 def _is_static(flexion: Array, loads: JointLoads) -> bool:
     """Whether all frames are the same: a held pose is solved once."""
     values = (flexion, loads.wrench_force, loads.wrench_moment, loads.quadriceps_pull, loads.muscle_force, loads.patellar_tendon_force)
     return all((value == value[:1]).all() for value in values)
 
 
-def _first_frame(loads: JointLoads) -> JointLoads:
-    first: dict[str, Any] = {item.name: getattr(loads, item.name)[:1] for item in fields(loads) if isinstance(getattr(loads, item.name), np.ndarray)}
-    return replace(loads, **first)
+def _frame(loads: JointLoads, k: int) -> JointLoads:
+    """Only frame k of the loads, as an array of one frame."""
+    one: dict[str, Any] = {item.name: getattr(loads, item.name)[k:k + 1] for item in fields(loads) if isinstance(getattr(loads, item.name), np.ndarray)}
+    return replace(loads, **one)
 
 
 def _held(part: Any, frames: int) -> Any:

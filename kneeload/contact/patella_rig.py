@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kneeload.contact.cycle import ContactCycle
-from kneeload.contact.cycle_solver import solve_cycle
+from kneeload.contact.cycle_solver import solve_poses
 from kneeload.contact.model import ContactModel
 from kneeload.errors import check_range
 from kneeload.forces.joint import joint_loads
@@ -112,7 +112,7 @@ def patella_hold(subject: Subject, anatomy: KneeAnatomy, flexion: ArrayLike, sha
     motion = hold_motion(subject, flexion, share)
     loads = joint_loads(motion, subject, centres_flexion=anatomy.contact_centres_flexion, centres_mm=anatomy.contact_centres_mm,
                         source_scale=anatomy.source_scale)
-    cycle = solve_cycle(anatomy, motion.knee_flexion, loads, model)
+    cycle = solve_poses(anatomy, motion.knee_flexion, loads, model)
     part = cycle.patellofemoral
     pressure = next(field.pressure for field in cycle.fields if field.name == "patella")
     sides = [_facet_area(anatomy, pressure, part.contact_area, f"patella_{side}") for side in ("medial", "lateral")]

@@ -23,7 +23,8 @@ between 500 and 2000 N at 15 degrees (the root of the force of both grows by 30 
 # Passive path of the source knee (fit to the poses of its swing phase): the tibia turns about this point, mm, and stands this far forward.
 _AXIS_MM, _FORWARD_MM, _RANGE_DEG = (-3.4, -2.0, 0.0), (3.0, 0.0, 0.0), 60.0
 BAND_GROUPS = ("mcl", "lcl", "capsule")
-_GROUP_OF = {"mcl": "mcl", "lcl": "lcl", "popliteofibular": "lcl", "capsule": "capsule"}  # by the first part of a band's name
+# by the first part of a band's name
+_GROUP_OF = {"mcl": "mcl", "lcl": "lcl", "popliteofibular": "lcl", "anterolateral": "lcl", "iliotibial": "lcl", "capsule": "capsule"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

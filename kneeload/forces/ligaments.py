@@ -41,25 +41,48 @@ resonance, doi 10.1016/j.asmr.2023.04.005). Range 28.5 (thin tendon, pressed int
 
 # name, (origin x, y, z), (insertion x, y, z) mm, stiffness N per unit strain, strain in the reference pose, toe strain.
 # Reference pose: tibia and femur frames coincide, patella at PATELLA_REFERENCE_MM.
-# Attachments, stiffnesses and, of collaterals and capsule, strains are those of the source. Its strains of the cruciates (-0.114, -0.031, -0.019, -0.095)
-# and of the popliteofibular ligament (-0.077) are not: in its default pose no ligament balances another, and with them the knee is 2 mm too tight forwards
-# from 60 degrees of flexion on and the anteromedial bundle, the main restraint, carries nothing at 30. These five are the ones with which the passive
-# default knee (`kneeload.contact.laxity`) comes nearest to measured laxity between 0 and 60 degrees: least squares of 20 laxities, of what cutting
-# either bundle of the anterior cruciate ligament adds at 30 degrees, and of small tensions at rest, each over its spread, and of the change of
-# strain over 0.04. Two starts gave the same values to 0.001.
+# Attachments, stiffnesses and, of collaterals and capsule, strains are those of the source, but for three bands and seven strains.
+#
+# The source has no anterolateral ligament, no posterior oblique ligament and an iliotibial band that is free of the femur from the
+# trochanter on (10,000 N per unit strain over 535 mm: 19 N/mm), so nothing on the outer side stops an internal turn. Added (bone: of the
+# MRI of the source's own person):
+# - anterolateral: femur 2.8 mm behind and 2.7 mm above the middle of the LCL (Kennedy 2015, from memory), tibia 10 mm below the
+#   cartilage, half way between Gerdy's tubercle and the fibula (21.6 mm behind, 23.2 mm before: Claes 2013), both on the bone. 41.9 N/mm
+#   (SD 25.7, 14 knees, doi 10.1186/s12891-016-1052-5) times 43.5 mm; 20 N/mm in Kennedy 2015 (memory), about 4 N/mm in PMC4545228 (4
+#   knees).
+# - iliotibial: between the distal Kaplan fibres, 27.5 mm (SD 7.7) above the lateral epicondyle (doi 10.1007/s00402-020-03718-7) on the
+#   edge of the bone, and Gerdy's tubercle (the most prominent point of the tibia between front and side). 50 N/mm, an assumption: the
+#   geometric mean of 19 N/mm (all of the band) and 140 N/mm (the source's tissue over these 71 mm); range 19 to 140. The pull of its two
+#   muscles is not part of it.
+# - mcl_oblique, the posterior oblique ligament: femur 15.4 mm behind and 6.6 mm above the medial epicondyle (Casp 2023, doi
+#   10.1177/23259671231174857; the epicondyle lies 4.8 mm before and 3.2 mm below the superficial MCL, LaPrade 2007, doi
+#   10.2106/JBJS.F.01176), tibia with mcl_posterior. 38 N/mm (from memory; range 25 to 60) times 53 mm. It slackens in flexion. The
+#   source's five posterior fibres start 24 mm farther down, below the axis of flexion, and tighten by a tenth from 0 to 60 degrees. Half
+#   of their 2500 N is left to them (assumption, range 0 to 2500: the sum of squares below is 43 with 0, 28 with all, 26 with half, with
+#   20 N/mm for the anterolateral ligament).
+#
+# The strains of the source of the cruciates (-0.114, -0.031, -0.019, -0.095) and of the popliteofibular ligament (-0.077) are for its
+# default pose, where no ligament balances another. Those here, and those of the anterolateral and the iliotibial band (prior 0), bring
+# the passive default knee (`kneeload.contact.laxity`) nearest to measured laxity between 0 and 90 degrees: least squares of 26 laxities,
+# of the 4.5 and 5 degrees that cutting the iliotibial band adds to an internal turn at 60 and 90 degrees (20 knees, PMC5455885: 5.4 and
+# 6.2 cut early, 3.5 and 3.8 late), of what cutting either bundle of the anterior cruciate adds at 30, and of small tensions at rest, each
+# over its spread, and of the change of strain over 0.04.
 _Row = tuple[str, tuple[float, float, float], tuple[float, float, float], float, float, float]
 _TIBIOFEMORAL: tuple[_Row, ...] = (  # origin on the femur, insertion on the tibia
-    ("acl_anteromedial", (0.0, 2.2, 4.0), (15.7, -21.1, -2.8), 4920.0, -0.050, 0.06),
-    ("acl_posterolateral", (-2.3, -2.3, 6.6), (12.2, -21.4, 2.6), 4920.0, -0.070, 0.06),
-    ("pcl_anterolateral", (4.5, -3.2, -7.6), (-12.3, -29.2, 1.5), 4500.0, -0.050, 0.06),
-    ("pcl_posteromedial", (4.0, -7.1, -9.6), (-15.0, -31.9, -4.6), 1500.0, -0.117, 0.06),
+    ("acl_anteromedial", (0.0, 2.2, 4.0), (15.7, -21.1, -2.8), 4920.0, -0.072, 0.06),
+    ("acl_posterolateral", (-2.3, -2.3, 6.6), (12.2, -21.4, 2.6), 4920.0, -0.096, 0.06),
+    ("pcl_anterolateral", (4.5, -3.2, -7.6), (-12.3, -29.2, 1.5), 4500.0, -0.066, 0.06),
+    ("pcl_posteromedial", (4.0, -7.1, -9.6), (-15.0, -31.9, -4.6), 1500.0, -0.146, 0.06),
     ("mcl_superficial_anterior", (5.5, 11.8, -40.6), (13.4, -35.8, -29.1), 572.0, 0.070, 0.105),
     ("mcl_superficial_middle", (1.7, 12.5, -40.4), (7.2, -36.7, -30.1), 614.0, 0.081, 0.098),
     ("mcl_superficial_posterior", (-0.8, 12.3, -39.2), (2.1, -36.7, -30.5), 599.0, 0.083, 0.100),
     ("mcl_deep", (1.0, 1.7, -38.2), (2.5, -32.3, -31.4), 2500.0, 0.016, 0.06),
-    ("mcl_posterior", (-6.4, -8.2, -34.8), (-15.1, -36.1, -25.8), 2500.0, 0.030, 0.06),
+    ("mcl_posterior", (-6.4, -8.2, -34.8), (-15.1, -36.1, -25.8), 1250.0, 0.030, 0.06),
+    ("mcl_oblique", (-8.5, 15.6, -36.4), (-15.1, -36.1, -26.5), 2000.0, 0.030, 0.06),
     ("lcl", (-1.2, 4.7, 36.0), (-12.9, -50.7, 45.1), 2400.0, 0.060, 0.06),
-    ("popliteofibular", (1.4, -4.5, 34.9), (-22.4, -40.4, 37.0), 2200.0, -0.095, 0.06),
+    ("popliteofibular", (1.4, -4.5, 34.9), (-22.4, -40.4, 37.0), 2200.0, -0.112, 0.06),
+    ("anterolateral", (-4.0, 7.4, 37.5), (2.0, -36.0, 40.5), 1800.0, 0.016, 0.06),
+    ("iliotibial", (2.1, 31.0, 28.0), (23.7, -36.3, 35.1), 3500.0, -0.054, 0.06),
     ("capsule_medial", (-22.1, -6.3, -16.6), (-19.2, -33.2, -13.4), 711.0, 0.084, 0.127),
     ("capsule_lateral", (-21.3, -5.7, 18.9), (-17.5, -35.7, 17.4), 772.0, 0.078, 0.117),
     ("capsule_oblique_medial", (-21.8, -6.3, -1.9), (-17.5, -35.7, 20.4), 249.0, 0.080, 0.121),
@@ -189,16 +212,16 @@ def _bands(groups: tuple[tuple[str, str, tuple[_Row, ...]], ...], source_scale: 
 
 
 def tibiofemoral_ligaments(source_scale: ArrayLike = 1.0) -> Ligaments:
-    """Return the cruciate and collateral ligaments and the posterior capsule of a knee of the given size.
+    """Return the cruciate, collateral and anterolateral ligaments, the passive iliotibial band and the posterior capsule of a knee.
 
     Args:
         source_scale: (3,) no unit; size of the knee over the source knee along x, y, z. Attachments scale with it, strains stay, and
             stiffness per unit strain grows with the cross-section (square of the mean scale; assumption of geometric similarity).
 
-    Source: Lenhart 2015 and Smith 2019 (see the module). Reference strains are length over slack length less one in the reference pose: of
-    the cruciates and the popliteofibular ligament those that give measured laxity (see the table), of the others those of the released
-    model. The shortest paths around bone were computed for this table; they give the wrapped fibres of the superficial MCL and the capsule
-    0.03, 0.04 or 0.05 to three digits, the values the source was built with.
+    Source: Lenhart 2015 and Smith 2019 (see the module). Reference strains are length over slack length less one in the reference pose:
+    of the cruciates, the popliteofibular and anterolateral ligament and the iliotibial band those that give measured laxity (see the
+    table), of the others those of the released model. The shortest paths around bone were computed for this table; they give the wrapped
+    fibres of the superficial MCL and the capsule 0.03, 0.04 or 0.05 to three digits, the values the source was built with.
     """
     return _bands((("femur", "tibia", _TIBIOFEMORAL),), _key(source_scale))
 

@@ -47,3 +47,10 @@ def laxity_total_mm(bench: Bench, subject: Subject, *, load_n: float, flexion_de
 def laxity_deg(bench: Bench, subject: Subject, *, direction: str, moment_nm: float, flexion_deg: float) -> float:
     """Turn of the tibia under a moment, degrees."""
     return float(np.rad2deg(_motion(bench, subject, flexion_deg, direction, moment_nm * MM_PER_M, None)))
+
+
+@predictor
+def laxity_gain_deg(bench: Bench, subject: Subject, *, direction: str, moment_nm: float, flexion_deg: float, cut: str) -> float:
+    """What cutting bands adds to the turn under a moment, degrees."""
+    turns = [_motion(bench, subject, flexion_deg, direction, moment_nm * MM_PER_M, bands) for bands in (cut, None)]
+    return float(np.rad2deg(turns[0] - turns[1]))
