@@ -30,6 +30,7 @@ from kneeload.errors import InputError
 from kneeload.forces.joint import joint_loads
 from kneeload.forces.ligaments import ligament_force
 from kneeload.forces.loads import JointLoads
+from kneeload.kernels.springs import BLOCK
 from kneeload.motion.activities import motion_for
 from kneeload.motion.activity import Activity
 from kneeload.result import NO_CONTACT, RESIDUAL_LIMIT, UNLOADED_N
@@ -44,7 +45,7 @@ ACTIVITIES = ("walking", "standing", "stair_ascent", "stair_descent", "squat")
 LIE = 5e-3  # unbalanced share of the load in the second evaluation that a frame called converged may have: five times the solver's promise
 LENGTH_MM = 20.0  # turns a moment into a force, as the solver's residual does
 LOAD_FLOOR_N = 20.0  # an unloaded frame is measured by this load, as in the solver
-FACING, TURNING = -0.2, 0.1  # a triangle counts from cosine -0.3 between the normals (in full) to -0.1 (not at all), docs/contact.md
+FACING = (-0.1, -0.3)  # normal times gradient of the level set at which a triangle begins to count, and counts in full, docs/contact.md
 
 
 def person(seed: int, number: int, wide: bool = False) -> Subject:
@@ -130,16 +131,16 @@ class Balance:
 
     def _sums(self, springs: SpringSet, expansion: dict[str, float], lines: Lines, anchor: Array, pose: Array) -> tuple[Array, Array]:
         """Force (3,) N and moment (3,) N mm about the body's origin, femur frame, of contact and bands on the body."""
-        px, py, pz, area, nx, ny, nz, compliance, thickness, sx, sy, sz, group_start, _, _, soft, growth = springs.arrays
-        shift = np.zeros(len(px))
+        rows, first = springs.rows(), springs.arrays[1]
+        point, normal, (area, compliance, thickness), outward, (soft, growth) = rows[:, :3], rows[:, 3:6], rows[:, 6:9].T, rows[:, 9:12], rows[:, 12:].T
+        shift = np.zeros(len(rows))
         for g, name in enumerate(springs.names):
-            shift[group_start[g]: group_start[g + 1]] = expansion.get(name, 0.0)
+            shift[first[g] * BLOCK: first[g + 1] * BLOCK] = expansion.get(name, 0.0)
         turn, origin = pose[:3, :3], pose[:3, 3]
-        arm = (np.column_stack([px, py, pz]) + shift[:, None] * np.column_stack([sx, sy, sz])) @ turn.T
+        arm = (point + shift[:, None] * outward) @ turn.T
         value, gradient = evaluate(self.anatomy.femur_level_set, arm + origin)
-        normal = np.column_stack([nx, ny, nz]) @ turn.T
-        cosine = (normal * gradient).sum(axis=1) / np.maximum(np.linalg.norm(gradient, axis=1), 1e-12)
-        part = np.clip(0.5 + 0.5 * (FACING - cosine) / TURNING, 0.0, 1.0)
+        normal = normal @ turn.T
+        part = np.clip((FACING[0] - (normal * gradient).sum(axis=1)) / (FACING[0] - FACING[1]), 0.0, 1.0)
         facing = part**2 * (3.0 - 2.0 * part)
         touching = (value < 0.0) & (facing > 0.0)
         layer = _thickness(self.anatomy.femur_level_set, arm[touching] + origin)
@@ -181,9 +182,9 @@ def _axes(pose: Array, q: Array) -> tuple[Array, Array, Array]:
 
 
 def _thickness(level_set: LevelSet, points: Array) -> Array:
-    """Thickness (n,) mm of the femoral layer at points (n, 3) mm, trilinear between the nodes."""
+    """Thickness (n,) mm of the femoral layer at points (n, 3) mm: B-splines with the values at the nodes as coefficients."""
     at = ((points - level_set.origin_mm) / level_set.spacing_mm).T
-    return np.asarray(ndimage.map_coordinates(level_set.thickness_mm, at, output=np.float64, order=1, mode="nearest"))
+    return np.asarray(ndimage.map_coordinates(level_set.thickness_mm, at, output=np.float64, order=2, mode="nearest", prefilter=False))
 
 
 def _pressure(depth: Array, stiffness: Array, thickness: Array, nonlinear: bool) -> Array:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from kneeload.contact.cycle import CompartmentContact, SurfaceField
 from kneeload.contact.solver import BodyFrames
 from kneeload.contact.springs import SpringSet
-from kneeload.kernels import contact as kernels
+from kneeload.kernels import fields as kernels
 
 PEAK_SHARE = 0.01  # the peak pressure is what one per cent of the area in contact exceeds: single triangles are noise
 

@@ -15,7 +15,7 @@ from kneeload.contact.prepared import SEPARATION_MM, PreparedKnee, outward_of_tr
 from kneeload.contact.solver import BodyFrames, BodyLoads, poses, solve_body
 from kneeload.errors import InputError
 from kneeload.forces.loads import JointLoads
-from kneeload.kernels.contact import LENGTH
+from kneeload.kernels.equilibrium import LENGTH
 from kneeload.subject.anatomy import KneeAnatomy
 
 Array = NDArray[np.float64]
@@ -66,9 +66,9 @@ def solve_cycle(anatomy: KneeAnatomy, motion_flexion: ArrayLike, loads: JointLoa
     index = np.concatenate([np.zeros(lead, int), np.arange(len(flexion))])
     bent = flexion[index] * ramp
     lines = _lines_of_action(knee, model, loads)[index] * ramp[:, None]
-    tibia = tibia_equilibrium(knee, model, bent, loads.wrench_force[index] * ramp[:, None], loads.wrench_moment[index] * ramp[:, None], lines)
+    tibia = tibia_equilibrium(knee, model, bent, loads.wrench_force[index] * ramp[:, None], loads.wrench_moment[index] * ramp[:, None], lines, lead)
     tibia_pose = poses(tibia.q)
-    patella = _patella(knee, model, bent, tibia_pose, loads.quadriceps_pull[index] * ramp[:, None], _quadriceps_point(knee, loads)[index])
+    patella = _patella(knee, model, lead, bent, tibia_pose, loads.quadriceps_pull[index] * ramp[:, None], _quadriceps_point(knee, loads)[index])
     return _cycle(knee, tibia, tibia_pose, patella, loads, flexion, lead, _guide(bent, lines))
 
 
@@ -153,7 +153,7 @@ def _guide(flexion: Array, lines: Array) -> Array:
     return np.column_stack([lines[:, 0], np.sin(flexion), np.cos(flexion), np.zeros(len(flexion))])
 
 
-def tibia_equilibrium(knee: PreparedKnee, model: ContactModel, flexion: Array, force: Array, moment: Array, lines: Array) -> BodyFrames:
+def tibia_equilibrium(knee: PreparedKnee, model: ContactModel, flexion: Array, force: Array, moment: Array, lines: Array, lead: int = 0) -> BodyFrames:
     """Return the equilibrium of the tibia in every frame, the patella left out.
 
     Args:
@@ -163,6 +163,7 @@ def tibia_equilibrium(knee: PreparedKnee, model: ContactModel, flexion: Array, f
         force: (T, 3) N on the tibia at its origin, tibia frame at the prescribed flexion.
         moment: (T, 3) N mm about the floating axis, the long axis of the tibia, and the flexion axis (not used).
         lines: (T, 2) N/mm and N mm/rad, see `_lines_of_action`; zero without muscles.
+        lead: number of frames at the start that only lead to the others: solved roughly.
     """
     frames, n = len(flexion), len(knee.tibia_reference)
     rest = np.repeat(knee.tibia_reference[None], frames, axis=0)
@@ -176,7 +177,7 @@ def tibia_equilibrium(knee: PreparedKnee, model: ContactModel, flexion: Array, f
     return solve_body(
         knee.tibia, knee.level, femoral_compliance=knee.femoral_compliance, lines=knee.tibia_lines,
         anchor=np.repeat(knee.tibia_anchor[None], frames, axis=0), weak=weak, rest=rest, guide=_guide(flexion, lines), start=start,
-        free=np.array([False] + [True] * (n - 1)), flexion=flexion, loads=loads, nonlinear=model.law == "nonlinear", tolerance=model.tolerance, limit=TIBIA_LIMIT)
+        free=np.array([False] + [True] * (n - 1)), flexion=flexion, loads=loads, nonlinear=model.law == "nonlinear", tolerance=model.tolerance, limit=TIBIA_LIMIT, lead=lead)
 
 
 def _quadriceps_point(knee: PreparedKnee, loads: JointLoads) -> Array:
@@ -189,7 +190,7 @@ def _quadriceps_point(knee: PreparedKnee, loads: JointLoads) -> Array:
     return weight @ knee.quadriceps_point / weight.sum(axis=1, keepdims=True)
 
 
-def _patella(knee: PreparedKnee, model: ContactModel, flexion: Array, tibia_pose: Array, pull: Array, point: Array) -> BodyFrames:
+def _patella(knee: PreparedKnee, model: ContactModel, lead: int, flexion: Array, tibia_pose: Array, pull: Array, point: Array) -> BodyFrames:
     track = patella_track(knee, flexion)
     on_tibia = np.einsum("tij,kj->tki", tibia_pose[:, :3, :3], knee.patella_anchor) + tibia_pose[:, None, :3, 3]
     anchor = np.where(knee.on_tibia[None, :, None], on_tibia, knee.patella_anchor[None])
@@ -198,7 +199,7 @@ def _patella(knee: PreparedKnee, model: ContactModel, flexion: Array, tibia_pose
     return solve_body(
         knee.patella, knee.level, femoral_compliance=knee.femoral_compliance, lines=knee.patella_lines, anchor=anchor,
         weak=np.repeat(knee.patella_weak[None], len(flexion), axis=0), rest=track, guide=np.zeros((len(flexion), 4)), start=outward_of_track(knee, track), free=np.ones(6, bool), flexion=flexion, loads=loads,
-        nonlinear=model.law == "nonlinear", tolerance=model.tolerance, limit=PATELLA_LIMIT)
+        nonlinear=model.law == "nonlinear", tolerance=model.tolerance, limit=PATELLA_LIMIT, lead=lead)
 
 
 def _band_force(knee: PreparedKnee, tibia: BodyFrames, pose: Array, guide: Array) -> Array:

@@ -68,7 +68,7 @@ class ContactModel:
     capsule_stiffness_n_mm: float = 1.0
     muscle_length_mm: float = 350.0
     muscle_lever_mm: float = 30.0
-    tolerance: float = 1e-7
+    tolerance: float = 1e-5
 
     def __post_init__(self) -> None:
         check_choice("contact law", self.law, LAWS, where="contact.law", why="these laws of the elastic foundation are known")

@@ -21,7 +21,7 @@ from kneeload.forces.ligaments import (
     quadriceps_attachments,
     tibiofemoral_ligaments,
 )
-from kneeload.kernels.contact import LENGTH
+from kneeload.kernels.equilibrium import LENGTH
 from kneeload.subject.anatomy import KneeAnatomy, Meniscus
 from kneeload.subject.surface import ArticularSurface
 

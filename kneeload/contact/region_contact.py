@@ -17,7 +17,7 @@ from scipy.spatial import cKDTree
 
 from kneeload.contact.compartments import PEAK_SHARE
 from kneeload.contact.cycle import COMPARTMENTS, ContactCycle, SurfaceField
-from kneeload.kernels import contact as kernels
+from kneeload.kernels import fields as kernels
 from kneeload.subject.anatomy import MOAKS_REGIONS, KneeAnatomy
 from kneeload.subject.surface import ArticularSurface, Body
 

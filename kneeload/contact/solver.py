@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kneeload.contact.springs import SpringSet
-from kneeload.kernels import contact as kernels
+from kneeload.kernels.equilibrium import solve_frames
+from kneeload.kernels.pose import rotation
 
 Array = NDArray[np.float64]
-MARGIN_MM = 1.0  # springs nearer than this are candidates; they are picked anew when the body has moved half as far
+MARGIN_MM = 0.2  # blocks with a spring nearer than this are placed
 STEPS = 60  # Newton steps per attempt
 NO_LIMIT = np.full(6, np.inf)
 
@@ -64,7 +65,7 @@ class BodyFrames:
         force: (T, g, 3) N, on the body, femur frame.
         scalars: (T, g, 5): area mm2, normal force N, normal force times x, y, z (N mm, frame of the body).
         residual: (T,) no unit.
-        iterations: (T, 2) no unit; Newton steps and evaluations of the energy.
+        iterations: (T, 3) no unit; Newton steps, evaluations of the energy, placings of the springs.
         status: (T,) no unit.
     """
 
@@ -81,7 +82,7 @@ class BodyFrames:
 
 def solve_body(
     springs: SpringSet, level: tuple, *, femoral_compliance: float, lines: Lines, anchor: Array, weak: Array, rest: Array, guide: Array, start: Array,
-    free: NDArray[np.bool_], flexion: Array, loads: BodyLoads, nonlinear: bool, tolerance: float, limit: Array = NO_LIMIT,
+    free: NDArray[np.bool_], flexion: Array, loads: BodyLoads, nonlinear: bool, tolerance: float, limit: Array = NO_LIMIT, lead: int = 0,
 ) -> BodyFrames:
     """Return the equilibrium of one body in every frame.
 
@@ -97,19 +98,20 @@ def solve_body(
         loads: applied loads.
         nonlinear: law of the layers.
         tolerance: unbalanced force over the load.
-        limit: (6,) rad and mm; a pose farther from rest than this is out of joint (`kneeload.kernels.contact._astray`).
+        lead: number of frames at the start that only lead to the others: solved roughly, without pressures.
+        limit: (6,) rad and mm; a pose farther from rest than this is out of joint (`kneeload.kernels.equilibrium._astray`).
     """
     frames, n = start.shape
     total, groups, k = int(springs.start[-1]), len(springs.names), len(lines.names)
     out = BodyFrames(
         q=np.zeros((frames, n)), tension=np.zeros((frames, k)), pressure=np.zeros((frames, total), np.float32),
         triangle=np.full((frames, total), -1, np.int32), force=np.zeros((frames, groups, 3)), scalars=np.zeros((frames, groups, 5)),
-        residual=np.zeros(frames), iterations=np.zeros((frames, 2), np.int64), status=np.zeros(frames, np.int8),
+        residual=np.zeros(frames), iterations=np.zeros((frames, 3), np.int64), status=np.zeros(frames, np.int8),
     )
     packed = tuple(_plain(a) for a in (lines.point.reshape(k, 3), lines.stiffness, lines.slack, lines.toe))
     options = np.array([MARGIN_MM, springs.reach_mm, tolerance, STEPS])
-    kernels.solve_frames(
-        _plain(start), np.array(free, dtype=np.bool_), level, springs.arrays, springs.home, femoral_compliance, packed, _plain(anchor), _plain(weak),
+    solve_frames(
+        lead, _plain(start), np.array(free, dtype=np.bool_), level, springs.arrays, springs.home, femoral_compliance, packed, _plain(anchor), _plain(weak),
         _plain(rest), _plain(guide), _plain(flexion), _plain(loads.force), _plain(loads.point), _plain(loads.moment), _plain(loads.size), nonlinear, options, _plain(limit),
         out.q, out.tension, out.pressure, out.triangle, out.force, out.scalars, out.residual, out.iterations, out.status,
     )
@@ -127,7 +129,7 @@ def poses(q: Array) -> Array:
     out = np.zeros((len(q), 4, 4))
     out[:, 3, 3] = 1.0
     for pose, row in zip(out, q):
-        kernels.rotation(row, rot)
+        rotation(row, rot)
         pose[:3, :3] = rot[:3]
         pose[:3, 3] = row[3:6]
     return out

@@ -14,7 +14,7 @@ from kneeload.contact.springs import level_tuple, triangle_geometry
 from kneeload.contact.target import level_set_of, lies_behind
 from kneeload.errors import InputError, check_choice, check_range
 from kneeload.kernels import pose_stress as kernels
-from kneeload.kernels.contact import LOCKED
+from kneeload.kernels.layer import LOCKED
 from kneeload.subject.level_set import LevelSet
 from kneeload.subject.surface import ArticularSurface, LayerMaterial
 
@@ -91,7 +91,7 @@ def _springs(casting: ArticularSurface) -> _Springs:
 
 @lru_cache(maxsize=8)
 def _level(level_set: LevelSet) -> tuple:
-    return level_tuple(level_set)
+    return level_tuple(level_set, expansions=False)
 
 
 def _pose(pose: ArrayLike) -> Array:

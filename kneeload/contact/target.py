@@ -18,7 +18,7 @@ from kneeload.subject.surface import ArticularSurface, TriangleMesh
 BAND_MM = 6.0  # distances are exact up to here; cartilage and meniscus together are thinner than twice that
 _MOST_NODES = 20_000_000
 _FAR_BEHIND_MM = 20.0  # deeper than half a condyle: whatever is farther behind a sheet is another place, not an overlap
-_OPPOSITE = -0.2  # cosine between the normals of two triangles that face each other, as in `kneeload.kernels.contact`
+_OPPOSITE = -0.2  # cosine between the normals of two triangles that face each other, as in `kneeload.kernels.pose_stress`
 
 
 @lru_cache(maxsize=8)

@@ -14,4 +14,5 @@ from numba import njit
 _OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
 
 kernel = njit(fastmath={"contract", "reassoc", "arcp", "nsz"}, **_OPTIONS)
+kernel_inline = njit(forceinline=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc", "arcp", "nsz"})
 kernel_strict = njit(**_OPTIONS)

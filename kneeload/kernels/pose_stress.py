@@ -1,6 +1,6 @@
 """Contact of one surface with a smooth target in one given pose: every triangle a spring, depth along either normal.
 
-The tuples `level` is that of `kneeload.kernels.contact`, whose spline and layer law are used here;
+The tuples `level` is that of `kneeload.kernels.level_set`, whose spline and layer law are used here;
     springs = (centre (m, 3) mm, normal (m, 3), area (m,) mm2, size (m,) mm from centre to farthest corner, thickness (m,) mm,
                block (b, 16) triangle numbers padded with -1, block_centre (b, 3) mm, block_radius (b,) mm, points (n, 3) mm, triangles (m, 3))
 """
@@ -11,9 +11,11 @@ import math
 
 import numpy as np
 
-from kneeload.kernels.contact import FACING, _inside, _law, _spline, femoral_thickness
+from kneeload.kernels.layer import layer_law
+from kneeload.kernels.level_set import femoral_thickness, inside, spline
 from kneeload.kernels.options import kernel
 
+FACING = -0.2  # a spring counts when the cosine between its normal and the target's outward normal is below this
 STEEP = 1.2  # a smoothed distance grows by at most this per mm
 LONGEST_RAY = 20.0  # mm, as in the released models of OpenSim-JAM
 RAY_STEPS = 12
@@ -23,7 +25,7 @@ FORCE, MOMENT, AREA, NORMAL_FORCE, ENERGY, STRAIN = 0, 3, 6, 7, 8, 9  # places i
 @kernel
 def _read(level, x, y, z):
     """Value (mm) and gradient of the level set at a point."""
-    f, fx, fy, fz, _, _, _, _, _, _ = _spline(level, x, y, z)
+    f, fx, fy, fz, _, _, _, _, _, _ = spline(level, x, y, z)
     return f, fx, fy, fz
 
 
@@ -100,7 +102,7 @@ def stress_in_pose(rot, shift, level, springs, modulus, target_compliance, nonli
         x = rot[0, 0] * u + rot[0, 1] * v + rot[0, 2] * w + shift[0]
         y = rot[1, 0] * u + rot[1, 1] * v + rot[1, 2] * w + shift[1]
         z = rot[2, 0] * u + rot[2, 1] * v + rot[2, 2] * w + shift[2]
-        if _inside(level, x, y, z) and _read(level, x, y, z)[0] >= STEEP * block_radius[b]:
+        if inside(level, x, y, z) and _read(level, x, y, z)[0] >= STEEP * block_radius[b]:
             continue
         for place in range(block.shape[1]):
             i = block[b, place]
@@ -109,7 +111,7 @@ def stress_in_pose(rot, shift, level, springs, modulus, target_compliance, nonli
             u, v, w = centre[i, 0], centre[i, 1], centre[i, 2]
             rx, ry, rz = rot[0, 0] * u + rot[0, 1] * v + rot[0, 2] * w, rot[1, 0] * u + rot[1, 1] * v + rot[1, 2] * w, rot[2, 0] * u + rot[2, 1] * v + rot[2, 2] * w
             x, y, z = rx + shift[0], ry + shift[1], rz + shift[2]
-            if not _inside(level, x, y, z):
+            if not inside(level, x, y, z):
                 continue
             f, fx, fy, fz = _read(level, x, y, z)
             if f >= STEEP * size[i]:
@@ -132,7 +134,7 @@ def stress_in_pose(rot, shift, level, springs, modulus, target_compliance, nonli
             else:
                 layer = femoral_thickness(level, x, y, z)
             total = thickness[i] + layer
-            energy, p, _ = _law(d, 1.0 / (thickness[i] / modulus + layer * target_compliance), total, 0.0, 0.0, nonlinear)
+            energy, p, _ = layer_law(d, 1.0 / (thickness[i] / modulus + layer * target_compliance), total, nonlinear)
             pressure[i], depth[i] = p, d
             load = p * area[i]
             sums[0] += load * fx

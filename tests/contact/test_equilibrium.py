@@ -55,7 +55,7 @@ def walked(reference_knee: KneeAnatomy) -> ContactCycle:
 
 def test_every_frame_of_the_reference_knee_balances(walked):
     _check(walked)
-    assert walked.residual.max() < 1e-6
+    assert walked.residual.max() <= 1e-5
     assert 1.0 < walked.medial.peak_pressure.max() < 12.0
     assert 1.0 < walked.patellofemoral.peak_pressure.max() < 12.0
 
@@ -83,9 +83,9 @@ def test_the_answer_does_not_depend_on_the_frames_before(walked, reference_knee)
     flexion, loads = _cycle()
     for frame in (6, 18):
         alone = solve_cycle(reference_knee, flexion[frame:frame + 1], _frames(loads, slice(frame, frame + 1)))
-        assert alone.medial.force[0] == pytest.approx(walked.medial.force[frame], rel=1e-5)
-        # half a micrometre: sliding is the softest direction, and a pose may rest on the expansion of either search
-        assert alone.femur_from_tibia[0] == pytest.approx(walked.femur_from_tibia[frame], abs=5e-4)
+        assert alone.medial.force[0] == pytest.approx(walked.medial.force[frame], rel=1e-4)
+        # two micrometres: sliding is the softest direction, and a pose may rest on the expansions of either search
+        assert alone.femur_from_tibia[0] == pytest.approx(walked.femur_from_tibia[frame], abs=2e-3)
 
 
 def _frames(loads: JointLoads, keep: slice) -> JointLoads:

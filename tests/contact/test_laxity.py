@@ -48,7 +48,7 @@ def test_cutting_the_anterior_cruciate_adds_to_anterior_laxity_and_spares_the_po
 
 def test_the_anteromedial_bundle_is_the_main_restraint_at_thirty_degrees(knee):
     whole, *cut = (laxity(k, FLEXION[1:2], "anterior", 134.0).motion[0] for k in (knee, without(knee, "acl_anteromedial"), without(knee, "acl_posterolateral")))
-    assert cut[0] - whole > 1.0 > cut[1] - whole > -1e-6  # Komzak 2013: 3.3 and 0.6 mm
+    assert cut[0] - whole > 1.0 > cut[1] - whole > -1e-3  # Komzak 2013: 3.3 and 0.6 mm
 
 
 @pytest.mark.parametrize(("band", "direction"), [("pcl", "posterior"), ("lcl", "varus"), ("mcl", "valgus")])

@@ -71,7 +71,7 @@ def test_the_mri_knee_runs_the_whole_chain(shared_data, name):
                 anatomy=AnatomySource(name="meshes", folder=shared_data / "knee_mri"))
     knee = anatomy_of(case)
     contact = run_activity(case, knee, case.activity).contact
-    assert set(np.unique(contact.status)) == {0} and contact.residual.max() < 1e-6
+    assert set(np.unique(contact.status)) == {0} and contact.residual.max() <= 1e-5
     bare = np.append(knee.femur.thickness_mm <= 0.0, False)
     areas = {"tibia_medial": knee.tibia_medial.areas, "tibia_lateral": knee.tibia_lateral.areas, "patella": knee.patella.areas}
     for field in contact.fields:

@@ -43,7 +43,7 @@ def test_the_moment_is_that_of_the_foot_about_the_knee() -> None:
 
 def test_every_hold_is_in_equilibrium_and_the_patella_in_balance(light: PatellaHold, heavy: PatellaHold) -> None:
     for hold in (light, heavy):
-        assert set(hold.cycle.status.ravel()) == {0} and hold.cycle.residual.max() < 1e-6
+        assert set(hold.cycle.status.ravel()) == {0} and hold.cycle.residual.max() <= 1e-5
         pull, tendon = hold.quadriceps_force[1:], hold.cycle.patellar_tendon_force[1:]
         assert np.all((hold.force[1:] < pull + tendon) & (hold.force[1:] > np.abs(pull - tendon)))
         assert hold.medial_area + hold.lateral_area == pytest.approx(hold.area, rel=1e-6)

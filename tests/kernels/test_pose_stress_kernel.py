@@ -29,7 +29,7 @@ def level():
     for axis in range(3):
         field = ndimage.spline_filter1d(field, 2, axis=axis, mode="mirror")
     layer = np.full(field.size, TARGET_LAYER, np.float32)
-    return (np.ascontiguousarray(field).reshape(-1), layer, np.zeros(field.size, np.int32), *SHAPE, *ORIGIN.tolist(), 1.0 / SPACING)
+    return (np.append(field, 0.0), layer, np.zeros(field.size, np.int32), *SHAPE, *ORIGIN.tolist(), 1.0 / SPACING, np.zeros(0, np.int32), np.zeros(0, np.float32))
 
 
 def plate(count=9, half=4.5):

@@ -1,0 +1,132 @@
+"""What is read off an equilibrium once it is found: pressure per triangle, sums per surface, peaks."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from kneeload.kernels.layer import wedge_law
+from kneeload.kernels.level_set import clamped
+from kneeload.kernels.options import kernel, kernel_inline
+from kneeload.kernels.pose import rotation
+from kneeload.kernels.springs import BE, BLOCK, CHUNK, N0, N1, N2, ROWS, S0, S1, S2, TH, A, T, W, Y, Z, motion_since, moved_level
+
+RIM = 1.2  # width of a triangle of area 1, mean over directions
+
+
+@kernel_inline
+def _touching_share(f, fx, fy, fz, nx, ny, nz, area):
+    """Share of a triangle's area that touches, no unit: the rim of the contact cuts it where the depth, linear across it, is zero."""
+    dot = fx * nx + fy * ny + fz * nz
+    width = RIM * math.sqrt(area * max(fx * fx + fy * fy + fz * fz - dot * dot, 0.0))
+    return min(max(0.5 - f / (width + 1e-9), 0.0), 1.0)
+
+
+@kernel
+def _read_chunk(table, start, size, turn, shift, more, nonlinear, found):
+    """Load and place of the springs of a chunk into found (4 CHUNK,): load N, arm from the origin of the body (3) mm. Returns the sums over them:
+    area mm2, load N, force (3) N, load times arm (3) N mm."""
+    e00, e01, e02, e10, e11, e12, e20, e21, e22 = turn[0, 0], turn[0, 1], turn[0, 2], turn[1, 0], turn[1, 1], turn[1, 2], turn[2, 0], turn[2, 1], turn[2, 2]
+    t0, t1, t2 = shift[0], shift[1], shift[2]
+    area = normal = f0 = f1 = f2 = s0 = s1 = s2 = 0.0
+    first = np.uint64(start)
+    for j in range(np.uint64(size)):
+        i = first + j
+        o0, o1, o2 = more * table[i + S0], more * table[i + S1], more * table[i + S2]
+        x, y, z = table[i] + o0, table[i + Y] + o1, table[i + Z] + o2
+        a, b, c = e00 * x + e01 * y + e02 * z, e10 * x + e11 * y + e12 * z, e20 * x + e21 * y + e22 * z
+        f, fx, fy, fz, _, _, _, _, _, _ = moved_level(table, i, a + o0 + t0, b + o1 + t1, c + o2 + t2)
+        _, load, _ = wedge_law(-f, table[i + W], table[i + T], table[i + TH], table[i + BE], nonlinear)
+        u, v, w = table[i + N0], table[i + N1], table[i + N2]
+        n0, n1, n2 = u + e00 * u + e01 * v + e02 * w, v + e10 * u + e11 * v + e12 * w, w + e20 * u + e21 * v + e22 * w
+        share = _touching_share(f, fx, fy, fz, n0, n1, n2, table[i + A])
+        x, y, z = x + a, y + b, z + c
+        found[j], found[j + Y], found[j + Z], found[j + W] = load, x, y, z
+        area += table[i + A] * share if table[i + W] > 0.0 else 0.0
+        normal, f0, f1, f2 = normal + load, f0 + load * fx, f1 + load * fy, f2 + load * fz
+        s0, s1, s2 = s0 + load * x, s1 + load * y, s2 + load * z
+    return area, normal, f0, f1, f2, s0, s1, s2
+
+
+@kernel
+def report(q, level, near, base, home, nonlinear, work, pressure, triangle, force, scalars):
+    """Write pressures of the placed springs and sum per group; home (N,): place of each spring in pressure and triangle (N,).
+
+    force (g, 3): N on the body, femur frame. scalars (g, 5): area mm2, normal force N and normal force times x, y, z of the spring (body frame).
+    work: see `kneeload.kernels.equilibrium.potential`.
+    """
+    rot, turn, shift = work[0], work[1], work[2]
+    rotation(q, rot)
+    motion_since(rot, q[3:6], base, turn, shift)
+    table, chunk_block, chunk_size, chunk_group = near
+    found = np.empty(4 * CHUNK)
+    groups = chunk_group.size - 1
+    plain = groups - (q.size - 6)
+    nearest, nx, ny, nz, ox, oy, oz, ih = level[2], level[3], level[4], level[5], level[6], level[7], level[8], level[9]
+    for g in range(groups):
+        more = 0.0 if g < plain else q[6 + g - plain] - base[12 + g - plain]
+        for m in range(chunk_group[g], chunk_group[g + 1]):
+            first = m * (CHUNK // BLOCK)
+            area, normal, f0, f1, f2, s0, s1, s2 = _read_chunk(table, m * ROWS * CHUNK, chunk_size[m], turn, shift, more, nonlinear, found)
+            force[g, 0] += f0
+            force[g, 1] += f1
+            force[g, 2] += f2
+            scalars[g, 0] += area
+            scalars[g, 1] += normal
+            for j in range(3):  # back into the frame of the body
+                scalars[g, 2 + j] += rot[0, j] * s0 + rot[1, j] * s1 + rot[2, j] * s2
+            for i in range(chunk_size[m]):
+                if found[i] > 0.0:
+                    k = home[chunk_block[first + i // BLOCK] * BLOCK + i % BLOCK]
+                    pressure[k] = found[i] / table[np.uint64(m * ROWS * CHUNK + i) + A]
+                    u = np.int32(clamped((found[i + CHUNK] + q[3] - ox) * ih + 0.5, 0.0, nx - 0.5))
+                    v = np.int32(clamped((found[i + 2 * CHUNK] + q[4] - oy) * ih + 0.5, 0.0, ny - 0.5))
+                    w = np.int32(clamped((found[i + 3 * CHUNK] + q[5] - oz) * ih + 0.5, 0.0, nz - 0.5))
+                    triangle[k] = nearest[(u * np.int32(ny) + v) * np.int32(nz) + w]
+
+
+@kernel
+def area_percentile(pressure, area, first, last, share):
+    """Pressure that only a `share` of the area in contact exceeds, columns first..last-1 of pressure (N,), by finer and finer histograms."""
+    count, top, total = 0, 0.0, 0.0
+    for i in range(first.size):
+        count += last[i] - first[i]
+    value, size = np.empty(count), np.empty(count)
+    count = 0
+    for i in range(first.size):
+        for j in range(first[i], last[i]):
+            if pressure[j] > 0.0:
+                value[count], size[count] = pressure[j], area[j]
+                top = max(top, value[count])
+                total += size[count]
+                count += 1
+    if total == 0.0:
+        return 0.0
+    bins = np.zeros(256)
+    low, high, above = 0.0, top * (1.0 + 1e-6), 0.0
+    for _ in range(3):
+        for i in range(bins.size):
+            bins[i] = 0.0
+        width = (high - low) / bins.size
+        scale, kept = 1.0 / width, 0
+        for j in range(count):
+            if low <= value[j] < high:
+                bins[min(int((value[j] - low) * scale), bins.size - 1)] += size[j]
+                value[kept], size[kept] = value[j], size[j]
+                kept += 1
+        count = kept
+        b = bins.size - 1
+        while b > 0 and above + bins[b] <= share * total:
+            above += bins[b]
+            b -= 1
+        low, high = low + b * width, low + (b + 1) * width
+    return min(high, top)
+
+
+@kernel
+def area_percentiles(pressure, area, first, last, share, peak):
+    """`area_percentile` of every frame: pressure (T, N), area (N,), peak (T,)."""
+    for k in range(pressure.shape[0]):
+        peak[k] = area_percentile(pressure[k], area, first, last, share)
+

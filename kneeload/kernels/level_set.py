@@ -1,0 +1,274 @@
+"""The smooth target: a level set of centred quadratic B-splines, its value, gradient and Hessian at a point.
+
+The 27 taps of a point lie in nine rows of three neighbours in memory; each row is one vector load (`spline_rows`), and the sums over
+rows run in its lanes.
+
+    level = (c, thickness, nearest, nx, ny, nz, ox, oy, oz, inverse spacing, child, entries)   see kneeload.subject.level_set.LevelSet
+
+c is flat with one number more than nodes, since a row is read as four.
+
+Within the cell around a node (half a spacing to each side) the spline is one polynomial, of degree 2 in each direction. Its 27 coefficients are an
+entry of a table, so that `cell_polynomials` of eight points at once needs eight vector loads each and no search:
+    coefficient (i, j, k) of (x - node)^i (y - node)^j (z - node)^k at place 9 i + 3 j + k, mm per mm^(i + j + k); from place 27 on the same
+    of the cartilage thickness of the target, whose values at the nodes are taken as coefficients of the same B-splines (smooth, no overshoot).
+child (nodes,) is the number of a node's entry in entries (flat, float32); 0 outside the band, where entry 0 says FAR; -1 deeper inside than the
+band, where `spline` must be asked.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from kneeload.kernels.options import kernel, kernel_inline
+
+FAR = 1.0  # mm; value in entries that are not kept
+ENTRY = 56  # numbers per entry of the table; 54 are in use
+STEP = np.uint64(8)  # distance of the rows of `spread_entries`
+_F = ("contract", "reassoc", "nsz")
+_VEC = ir.VectorType(ir.DoubleType(), 4)
+
+
+def _splat(builder: Any, value: Any) -> Any:
+    one = builder.insert_element(ir.Constant(_VEC, ir.Undefined), value, ir.Constant(ir.IntType(32), 0))
+    return builder.shuffle_vector(one, ir.Constant(_VEC, ir.Undefined), ir.Constant(ir.VectorType(ir.IntType(32), 4), [0] * 4))
+
+
+def _sum(builder: Any, weights: Any, rows: Any) -> Any:
+    total = builder.fmul(weights[0], rows[0], flags=_F)
+    for w, r in zip(weights[1:], rows[1:]):
+        total = builder.fadd(builder.fmul(w, r, flags=_F), total, flags=_F)
+    return total
+
+
+def _second(builder: Any, rows: Any, minus_two: Any) -> Any:
+    ends = builder.fadd(rows[0], rows[2], flags=_F)
+    return builder.fadd(builder.fmul(minus_two, rows[1], flags=_F), ends, flags=_F)
+
+
+def _spline_rows(typingctx, c, k, nz, plane, u, du, v, dv, w, dw):  # type: ignore[no-untyped-def]
+    """(f, fu, fv, fw, fuu, fuv, fuw, fvv, fvw, fww) in node distances, from the taps at c[k + i plane + j nz + (0, 1, 2)]."""
+    tri = types.UniTuple(types.float64, 3)
+    signature = types.UniTuple(types.float64, 10)(c, types.uint64, types.uint64, types.uint64, tri, tri, tri, tri, tri, tri)
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        array = context.make_array(sig.args[0])(context, builder, args[0])
+        k, nz, plane = args[1:4]
+        weights = [cgutils.unpack_tuple(builder, a, 3) for a in args[4:]]
+        us, dus, vs, dvs = ([_splat(builder, x) for x in row] for row in weights[:4])
+        w, dw = weights[4:]
+        minus_two = ir.Constant(_VEC, [-2.0] * 4)
+        a0, a1, a2 = [], [], []
+        for j in range(3):
+            rows = []
+            for i in range(3):
+                index = k
+                for _ in range(i):
+                    index = builder.add(index, plane)
+                for _ in range(j):
+                    index = builder.add(index, nz)
+                pointer = builder.bitcast(builder.gep(array.data, [index]), _VEC.as_pointer())
+                rows.append(builder.load(pointer, align=8))
+            a0.append(_sum(builder, us, rows))
+            a1.append(_sum(builder, dus, rows))
+            a2.append(_second(builder, rows, minus_two))
+        planes = (_sum(builder, vs, a0), _sum(builder, vs, a1), _sum(builder, dvs, a0), _sum(builder, vs, a2), _sum(builder, dvs, a1), _second(builder, a0, minus_two))
+        i32 = ir.IntType(32)
+        def mix(x, y, order):
+            return builder.shuffle_vector(x, y, ir.Constant(ir.VectorType(i32, len(order)), order))
+        p00, p10, p01, p20, p11, p02 = planes
+        low_a, high_a = mix(p00, p10, [0, 4, 2, 6]), mix(p00, p10, [1, 5, 3, 7])
+        low_b, high_b = mix(p01, p20, [0, 4, 2, 6]), mix(p01, p20, [1, 5, 3, 7])
+        z = [mix(low_a, low_b, [0, 1, 4, 5]), mix(high_a, high_b, [0, 1, 4, 5]), mix(low_a, low_b, [2, 3, 6, 7])]
+        low_c, high_c = mix(p11, p02, [0, 4, 2, 6]), mix(p11, p02, [1, 5, 3, 7])
+        y = [mix(low_c, low_c, [0, 1]), mix(high_c, high_c, [0, 1]), mix(low_c, low_c, [2, 3])]
+        ws, dws = [_splat(builder, x) for x in w], [_splat(builder, x) for x in dw]
+        wss = [mix(x, x, [0, 1]) for x in ws]
+        values, slopes, pair, bend = _sum(builder, ws, z), _sum(builder, dws, z), _sum(builder, wss, y), _second(builder, z, minus_two)
+        def lane(x, i):
+            return builder.extract_element(x, ir.Constant(i32, i))
+        f, fu, fv, fuu = (lane(values, i) for i in range(4))
+        fw, fuw, fvw = (lane(slopes, i) for i in range(3))
+        fuv, fvv, fww = lane(pair, 0), lane(pair, 1), lane(bend, 0)
+        return context.make_tuple(builder, sig.return_type, (f, fu, fv, fw, fuu, fuv, fuw, fvv, fvw, fww))
+
+    return signature, codegen
+
+
+spline_rows: Any = intrinsic(_spline_rows)
+
+
+def _spread_entries(typingctx, entries, places, rows):  # type: ignore[no-untyped-def]
+    """Write eight entries side by side: number a of entry j to rows[8 a + j]. places[j] is the place of entry j.
+
+    Transpositions of eight by eight numbers in registers.
+    """
+    signature = types.void(entries, places, rows)
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        entries, places, target = (context.make_array(kind)(context, builder, value).data for kind, value in zip(sig.args, args))
+        i64, line = ir.IntType(64), ir.VectorType(ir.FloatType(), 8)
+        starts = [builder.load(builder.gep(places, [ir.Constant(i64, j)])) for j in range(8)]
+        for part in range(ENTRY // 8):
+            lines = []
+            for k in starts:
+                pointer = builder.gep(entries, [builder.add(k, ir.Constant(i64, 8 * part))])
+                lines.append(builder.load(builder.bitcast(pointer, line.as_pointer()), align=4))
+            for _ in range(3):  # a perfect shuffle, three times: the transposed matrix
+                mixed = []
+                for a, b in zip(lines[:4], lines[4:]):
+                    for order in ([0, 8, 1, 9, 2, 10, 3, 11], [4, 12, 5, 13, 6, 14, 7, 15]):
+                        mixed.append(builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(ir.IntType(32), 8), order)))
+                lines = mixed
+            for a, values in enumerate(lines):
+                wide = builder.fpext(values, ir.VectorType(ir.DoubleType(), 8))
+                at = builder.gep(target, [ir.Constant(i64, 8 * (8 * part + a))])
+                builder.store(wide, builder.bitcast(at, wide.type.as_pointer()), align=8)
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+spread_entries: Any = intrinsic(_spread_entries)
+
+
+@kernel_inline
+def _taps(u):
+    """Weights of the centred quadratic B-spline at three neighbouring nodes, and their first derivatives, u in [-0.5, 0.5]."""
+    a, b = 0.5 - u, 0.5 + u
+    return 0.5 * a * a, 0.75 - u * u, 0.5 * b * b, -a, -2.0 * u, b
+
+
+@kernel_inline
+def clamped(value, low, high):
+    """Value within its limits; low when it is not a number."""
+    value = value if value > low else low
+    return value if value < high else high
+
+
+@kernel_inline
+def _cell(level, x, y, z):
+    """Lower corner of the 27 taps (uint64) and the offsets from the centre node, in node distances. Clamped to the grid."""
+    _, _, _, nx, ny, nz, ox, oy, oz, ih, _, _ = level
+    gx, gy, gz = (x - ox) * ih, (y - oy) * ih, (z - oz) * ih
+    gx, gy, gz = clamped(gx, 0.5, nx - 1.5001), clamped(gy, 0.5, ny - 1.5001), clamped(gz, 0.5, nz - 1.5001)
+    ix, iy, iz = np.int32(gx - 0.5), np.int32(gy - 0.5), np.int32(gz - 0.5)
+    k = np.uint64(np.uint32((ix * np.int32(ny) + iy) * np.int32(nz) + iz))
+    return k, gx - np.float64(ix) - 1.0, gy - np.float64(iy) - 1.0, gz - np.float64(iz) - 1.0
+
+
+@kernel_inline
+def spline(level, x, y, z):
+    """Level set at a point: value (mm), gradient (no unit), Hessian (1/mm): f, fx, fy, fz, fxx, fxy, fxz, fyy, fyz, fzz."""
+    c, ih = level[0], level[9]
+    nz = np.uint64(level[5])
+    k, u, v, w = _cell(level, x, y, z)
+    u0, u1, u2, q0, q1, q2 = _taps(u)
+    v0, v1, v2, e0, e1, e2 = _taps(v)
+    w0, w1, w2, d0, d1, d2 = _taps(w)
+    f, fx, fy, fz, fxx, fxy, fxz, fyy, fyz, fzz = spline_rows(
+        c, k, nz, np.uint64(level[4]) * nz, (u0, u1, u2), (q0, q1, q2), (v0, v1, v2), (e0, e1, e2), (w0, w1, w2), (d0, d1, d2))
+    i2 = ih * ih
+    return f, fx * ih, fy * ih, fz * ih, fxx * i2, fxy * i2, fxz * i2, fyy * i2, fyz * i2, fzz * i2
+
+
+@kernel
+def level_set_at(level, points, value, gradient, hessian):
+    """Fill value (n,), gradient (n, 3) and hessian (n, 6: xx, xy, xz, yy, yz, zz) at points (n, 3), mm."""
+    for i in range(points.shape[0]):
+        f = spline(level, points[i, 0], points[i, 1], points[i, 2])
+        value[i] = f[0]
+        for j in range(3):
+            gradient[i, j] = f[1 + j]
+        for j in range(6):
+            hessian[i, j] = f[4 + j]
+
+
+@kernel
+def inside(level, x, y, z):
+    """Whether all 27 taps of a point lie in the grid."""
+    _, _, _, nx, ny, nz, ox, oy, oz, ih, _, _ = level
+    gx, gy, gz = (x - ox) * ih, (y - oy) * ih, (z - oz) * ih
+    return 0.5 <= gx < nx - 1.5 and 0.5 <= gy < ny - 1.5 and 0.5 <= gz < nz - 1.5
+
+
+@kernel
+def femoral_thickness(level, x, y, z):
+    """Cartilage thickness (mm) of the target at a point: B-splines whose coefficients are the values at the nodes."""
+    t, nz = level[1], np.uint64(level[5])
+    plane = np.uint64(level[4]) * nz
+    k, u, v, w = _cell(level, x, y, z)
+    across, along, up = _taps(u)[:3], _taps(v)[:3], _taps(w)[:3]
+    total = 0.0
+    for i in range(3):
+        for j in range(3):
+            m = k + np.uint64(i) * plane + np.uint64(j) * nz
+            total += across[i] * along[j] * (up[0] * t[m] + up[1] * t[m + np.uint64(1)] + up[2] * t[m + np.uint64(2)])
+    return total
+
+
+@kernel_inline
+def rough_level(c, grid, x, y, z):
+    """Value (mm) and gradient from the coefficients around the nearest node by central differences: within 0.2 mm of the spline near the surface."""
+    nx, ny, nz, ox, oy, oz, ih = grid
+    gx, gy, gz = (x - ox) * ih + 0.5, (y - oy) * ih + 0.5, (z - oz) * ih + 0.5
+    i, j, k = np.int32(clamped(gx, 1.0, nx - 1.5)), np.int32(clamped(gy, 1.0, ny - 1.5)), np.int32(clamped(gz, 1.0, nz - 1.5))
+    u, v, w = gx - np.float64(i) - 0.5, gy - np.float64(j) - 0.5, gz - np.float64(k) - 0.5
+    m = np.uint64(np.uint32((i * np.int32(ny) + j) * np.int32(nz) + k))
+    plane, row, one = np.uint64(ny * nz), np.uint64(nz), np.uint64(1)
+    fu, fv, fw = 0.5 * (c[m + plane] - c[m - plane]), 0.5 * (c[m + row] - c[m - row]), 0.5 * (c[m + one] - c[m - one])
+    return c[m] + u * fu + v * fv + w * fw, fu * ih, fv * ih, fw * ih
+
+
+@kernel_inline
+def cell_of(grid, x, y, z):
+    """Node whose cell holds a point, and the offset (mm) of the point from it. Clamped to the grid."""
+    nx, ny, nz, ox, oy, oz, ih = grid
+    gx, gy, gz = (x - ox) * ih + 0.5, (y - oy) * ih + 0.5, (z - oz) * ih + 0.5
+    i, j, k = np.int32(clamped(gx, 1.0, nx - 1.5)), np.int32(clamped(gy, 1.0, ny - 1.5)), np.int32(clamped(gz, 1.0, nz - 1.5))
+    h = 1.0 / ih
+    return (i * np.int32(ny) + j) * np.int32(nz) + k, (gx - np.float64(i) - 0.5) * h, (gy - np.float64(j) - 0.5) * h, (gz - np.float64(k) - 0.5) * h
+
+
+@kernel_inline
+def _quadratic(c, i, u):
+    """Value and first two derivatives at u of the polynomial with coefficients c[i], c[i + STEP], c[i + 2 STEP]."""
+    c1, c2 = c[i + STEP], c[i + STEP + STEP]
+    return c[i] + u * (c1 + u * c2), c1 + 2.0 * u * c2, 2.0 * c2
+
+
+@kernel_inline
+def _sheet(c, i, v, w):
+    """f, fv, fw, fvv, fvw, fww of nine coefficients from c[i] on."""
+    a, aw, aww = _quadratic(c, i, w)
+    b, bw, bww = _quadratic(c, i + STEP * np.uint64(3), w)
+    g, gw, gww = _quadratic(c, i + STEP * np.uint64(6), w)
+    return a + v * (b + v * g), b + 2.0 * v * g, aw + v * (bw + v * gw), 2.0 * g, bw + 2.0 * v * gw, aww + v * (bww + v * gww)
+
+
+@kernel_inline
+def cell_polynomial(c, j, u, v, w):
+    """Level set at the offset (u, v, w) mm from the node of point j of eight: f, fx, fy, fz, fxx, fxy, fxz, fyy, fyz, fzz.
+
+    c: rows of `spread_entries`.
+    """
+    a, ay, az, ayy, ayz, azz = _sheet(c, j, v, w)
+    b, by, bz, byy, byz, bzz = _sheet(c, j + STEP * np.uint64(9), v, w)
+    g, gy, gz, gyy, gyz, gzz = _sheet(c, j + STEP * np.uint64(18), v, w)
+    return (a + u * (b + u * g), b + 2.0 * u * g, ay + u * (by + u * gy), az + u * (bz + u * gz), 2.0 * g, by + 2.0 * u * gy, bz + 2.0 * u * gz,
+            ayy + u * (byy + u * gyy), ayz + u * (byz + u * gyz), azz + u * (bzz + u * gzz))
+
+
+@kernel_inline
+def cell_thickness(c, j, u, v, w):
+    """Cartilage thickness (mm) of the target at the offset (u, v, w) mm from the node of point j of eight."""
+    t, nine = j + STEP * np.uint64(27), STEP * np.uint64(9)
+    a, _, _, _, _, _ = _sheet(c, t, v, w)
+    b, _, _, _, _, _ = _sheet(c, t + nine, v, w)
+    g, _, _, _, _, _ = _sheet(c, t + nine + nine, v, w)
+    return a + u * (b + u * g)

@@ -1,0 +1,317 @@
+"""The hot loop of contact: springs of a casting surface against a smooth target.
+
+A body (tibia or patella) has the pose x = R p + t in the frame of the femur. `place` picks the blocks of springs that are near and writes the
+expansion of the level set at each spring, to second order; the Newton steps use these, which needs no look-up, so `add_springs` runs
+over plain rows and vectorises. The expansions come from a table with the polynomial of each cell of the spline (`kneeload.kernels.level_set`).
+
+Each spring contributes in the frame of the femur its gradient G = dU/dx and its Hessian D = d2U/dx2. With r = x - t the motion
+of the point is dx = w x r + dt + s de, so the sums F = sum G, B = sum r G', K = sum J' D J (6 x 6, spatial) are enough.
+
+Rows of BLOCK springs stand side by side in memory at constant distances, so that loops over them vectorise with their stores:
+    springs = (spring, group, sphere, cluster_start, cluster)
+        spring: flat (B, COLUMNS, BLOCK): point p (3) mm, normal (3), area mm2, compliance of the casting layers mm/MPa, their thickness mm, outward s (3),
+            and of a wedge that stiffens its initial compliance (mm/MPa, not in the former) and growth (1/MPa)
+        group: (g + 1,) first block of each surface. sphere: (B, 10) of each block: centre (3) mm, radius mm, mean normal (3), mean outward (3)
+        cluster_start: (c + 1,) first block of each cluster. cluster: (c, 4) centre (3) mm and radius mm of its sphere
+    near = (table, chunk_block, chunk_size, chunk_group): what is placed, in chunks of CHUNK springs
+        table: flat (chunks, ROWS, CHUNK), frame of the femur: arm r from the origin of the body (3) mm, stiffness times area N/mm, value (mm),
+            gradient (3) and Hessian (6: xx, xy, xz, yy, yz, zz) of the level set there, thickness of all layers mm, outward direction s (3),
+            normal (3), area mm2, theta and beta of `wedge_law`
+        chunk_block: flat (chunks, CHUNK / BLOCK) number of each block. chunk_size: (chunks,) springs in use. chunk_group: (g + 1,) first chunk of a surface
+    base (23,): pose of the placing: rotation (9), translation (3), expansions (2), 1 when there is one, coordinates q (8)
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from kneeload.kernels.layer import layer_law, wedge_law
+from kneeload.kernels.level_set import (
+    ENTRY,
+    FAR,
+    STEP,
+    cell_of,
+    cell_polynomial,
+    cell_thickness,
+    clamped,
+    femoral_thickness,
+    rough_level,
+    spline,
+    spread_entries,
+)
+from kneeload.kernels.options import kernel, kernel_inline
+
+BLOCK = 8  # springs that are placed together
+CHUNK = 64  # springs whose rows stand side by side
+COLUMNS = 14  # rows of `spring`
+ROWS = 24  # rows of `table`
+ROUGH = 0.15  # mm; how far a spring of a block may lie below what `rough_level` tells at its centre
+FACING = (-0.1, -0.3)  # normal of the spring times gradient of the level set at which it begins to count, and counts in full
+SUMS = 34  # energy, F (3), B (9), K_tt (6), K_rt (9), K_rr (6)
+ZERO = (0.0,) * 34
+ZERO_WEDGE = (0.0,) * 11
+WEDGE = 11  # s.G, s.D s, D s (3), r x D s (3), s x G (3)
+
+PY, PZ, NX, NY, NZ, AREA, COMPLIANCE, THICKNESS, SX, SY, SZ, SOFT, GROWTH = (np.uint64(BLOCK * row) for row in range(1, COLUMNS))  # rows of `spring`
+Y, Z, W, F0, F1, F2, F3, H0, H1, H2, H3, H4, H5, T, S0, S1, S2, N0, N1, N2, A, TH, BE = (np.uint64(CHUNK * row) for row in range(1, ROWS))  # rows of `table`
+
+
+@kernel_inline
+def _contribution(x, y, z, fx, fy, fz, fxx, fxy, fxz, fyy, fyz, fzz, energy, p, slope):
+    """What one spring at arm (x, y, z) adds to the sums (34): force p (N) along minus the gradient, slope (N/mm)."""
+    gx, gy, gz = -p * fx, -p * fy, -p * fz
+    dxx, dxy, dxz = slope * fx * fx - p * fxx, slope * fx * fy - p * fxy, slope * fx * fz - p * fxz
+    dyy, dyz, dzz = slope * fy * fy - p * fyy, slope * fy * fz - p * fyz, slope * fz * fz - p * fzz
+    c00, c01, c02 = y * dxz - z * dxy, y * dyz - z * dyy, y * dzz - z * dyz
+    c10, c11, c12 = z * dxx - x * dxz, z * dxy - x * dyz, z * dxz - x * dzz
+    c20, c21, c22 = x * dxy - y * dxx, x * dyy - y * dxy, x * dyz - y * dxz
+    return (energy, gx, gy, gz, x * gx, x * gy, x * gz, y * gx, y * gy, y * gz, z * gx, z * gy, z * gz, dxx, dxy, dxz, dyy, dyz, dzz,
+            c00, c01, c02, c10, c11, c12, c20, c21, c22,
+            y * c02 - z * c01, z * c00 - x * c02, x * c01 - y * c00, z * c10 - x * c12, x * c11 - y * c10, x * c21 - y * c20)
+
+
+@kernel_inline
+def _plus(a, b):
+    """Sum of two tuples of 34: accumulators that stay in registers, so the loop vectorises."""
+    return (
+        a[0] + b[0], a[1] + b[1], a[2] + b[2], a[3] + b[3], a[4] + b[4], a[5] + b[5], a[6] + b[6],
+        a[7] + b[7], a[8] + b[8], a[9] + b[9], a[10] + b[10], a[11] + b[11], a[12] + b[12], a[13] + b[13],
+        a[14] + b[14], a[15] + b[15], a[16] + b[16], a[17] + b[17], a[18] + b[18], a[19] + b[19], a[20] + b[20],
+        a[21] + b[21], a[22] + b[22], a[23] + b[23], a[24] + b[24], a[25] + b[25], a[26] + b[26], a[27] + b[27],
+        a[28] + b[28], a[29] + b[29], a[30] + b[30], a[31] + b[31], a[32] + b[32], a[33] + b[33],
+    )
+
+
+@kernel_inline
+def _plus_wedge(a, b):
+    """Sum of two tuples of 11."""
+    return (a[0] + b[0], a[1] + b[1], a[2] + b[2], a[3] + b[3], a[4] + b[4], a[5] + b[5],
+            a[6] + b[6], a[7] + b[7], a[8] + b[8], a[9] + b[9], a[10] + b[10])
+
+
+@kernel_inline
+def moved_level(table, i, u, v, w):
+    """Value, gradient and Hessian of the level set at (u, v, w) mm from where the spring was placed whose first row is at i."""
+    fx, fy, fz = table[i + F1], table[i + F2], table[i + F3]
+    fxx, fxy, fxz, fyy, fyz, fzz = table[i + H0], table[i + H1], table[i + H2], table[i + H3], table[i + H4], table[i + H5]
+    hx, hy, hz = fxx * u + fxy * v + fxz * w, fxy * u + fyy * v + fyz * w, fxz * u + fyz * v + fzz * w
+    f = table[i + F0] + u * (fx + 0.5 * hx) + v * (fy + 0.5 * hy) + w * (fz + 0.5 * hz)
+    return f, fx + hx, fy + hy, fz + hz, fxx, fxy, fxz, fyy, fyz, fzz
+
+
+@kernel
+def motion_since(rot, t, base, turn, shift):
+    """Fill turn (3, 3) = R R0' - 1 and shift (3,) = t - t0, mm: the body has moved from the placing pose by turn r + shift at arm r."""
+    for i in range(3):
+        shift[i] = t[i] - base[9 + i]
+        for j in range(3):
+            turn[i, j] = rot[i, 0] * base[3 * j] + rot[i, 1] * base[3 * j + 1] + rot[i, 2] * base[3 * j + 2] - (1.0 if i == j else 0.0)
+
+
+@kernel
+def add_springs(table, chunk_size, first, last, turn, shift, nonlinear, sums):
+    """Add energy, F, B and K of the springs of chunks first..last-1 to sums (34,); turn, shift: see `motion_since`. No stores in the loop, no branch."""
+    e00, e01, e02, e10, e11, e12, e20, e21, e22 = turn[0, 0], turn[0, 1], turn[0, 2], turn[1, 0], turn[1, 1], turn[1, 2], turn[2, 0], turn[2, 1], turn[2, 2]
+    t0, t1, t2 = shift[0], shift[1], shift[2]
+    total = ZERO
+    for m in range(first, last):
+        start = np.uint64(m * CHUNK * ROWS)
+        for i in range(start, start + np.uint64(chunk_size[m])):
+            x, y, z = table[i], table[i + Y], table[i + Z]
+            a, b, c = e00 * x + e01 * y + e02 * z, e10 * x + e11 * y + e12 * z, e20 * x + e21 * y + e22 * z
+            f, fx, fy, fz, fxx, fxy, fxz, fyy, fyz, fzz = moved_level(table, i, a + t0, b + t1, c + t2)
+            energy, p, slope = layer_law(-f, table[i + W], table[i + T], nonlinear)
+            total = _plus(total, _contribution(x + a, y + b, z + c, fx, fy, fz, fxx, fxy, fxz, fyy, fyz, fzz, energy, p, slope))
+    for j, value in enumerate(total):
+        sums[j] += value
+
+
+@kernel
+def add_forces(table, chunk_size, first, last, turn, shift, nonlinear, sums):
+    """Add energy, F and, as the antisymmetric part of B, the moment of the springs to sums (34,): `add_springs` without the tangent."""
+    e00, e01, e02, e10, e11, e12, e20, e21, e22 = turn[0, 0], turn[0, 1], turn[0, 2], turn[1, 0], turn[1, 1], turn[1, 2], turn[2, 0], turn[2, 1], turn[2, 2]
+    t0, t1, t2 = shift[0], shift[1], shift[2]
+    en = f0 = f1 = f2 = m0 = m1 = m2 = 0.0
+    for m in range(first, last):
+        start = np.uint64(m * CHUNK * ROWS)
+        for i in range(start, start + np.uint64(chunk_size[m])):
+            x, y, z = table[i], table[i + Y], table[i + Z]
+            a, b, c = e00 * x + e01 * y + e02 * z, e10 * x + e11 * y + e12 * z, e20 * x + e21 * y + e22 * z
+            f, fx, fy, fz, _, _, _, _, _, _ = moved_level(table, i, a + t0, b + t1, c + t2)
+            energy, p, _ = layer_law(-f, table[i + W], table[i + T], nonlinear)
+            x, y, z, gx, gy, gz = x + a, y + b, z + c, -p * fx, -p * fy, -p * fz
+            en, f0, f1, f2 = en + energy, f0 + gx, f1 + gy, f2 + gz
+            m0, m1, m2 = m0 + y * gz - z * gy, m1 + z * gx - x * gz, m2 + x * gy - y * gx
+    for j, value in ((0, en), (1, f0), (2, f1), (3, f2), (9, m0), (10, m1), (5, m2)):
+        sums[j] += value
+
+
+@kernel
+def add_meniscus(table, chunk_size, first, last, turn, shift, outward, nonlinear, sums, wedge):
+    """`add_springs` for springs that have moved outwards by `outward` mm since the placing; wedge (11,): sums for that coordinate."""
+    e00, e01, e02, e10, e11, e12, e20, e21, e22 = turn[0, 0], turn[0, 1], turn[0, 2], turn[1, 0], turn[1, 1], turn[1, 2], turn[2, 0], turn[2, 1], turn[2, 2]
+    t0, t1, t2 = shift[0], shift[1], shift[2]
+    total, own = ZERO, ZERO_WEDGE
+    for m in range(first, last):
+        start = np.uint64(m * CHUNK * ROWS)
+        for i in range(start, start + np.uint64(chunk_size[m])):
+            s0, s1, s2 = table[i + S0], table[i + S1], table[i + S2]
+            o0, o1, o2 = outward * s0, outward * s1, outward * s2
+            x, y, z = table[i] + o0, table[i + Y] + o1, table[i + Z] + o2
+            a, b, c = e00 * x + e01 * y + e02 * z, e10 * x + e11 * y + e12 * z, e20 * x + e21 * y + e22 * z
+            f, fx, fy, fz, fxx, fxy, fxz, fyy, fyz, fzz = moved_level(table, i, a + o0 + t0, b + o1 + t1, c + o2 + t2)
+            energy, p, slope = wedge_law(-f, table[i + W], table[i + T], table[i + TH], table[i + BE], nonlinear)
+            x, y, z = x + a, y + b, z + c
+            total = _plus(total, _contribution(x, y, z, fx, fy, fz, fxx, fxy, fxz, fyy, fyz, fzz, energy, p, slope))
+            u, v, w = s0 + e00 * s0 + e01 * s1 + e02 * s2, s1 + e10 * s0 + e11 * s1 + e12 * s2, s2 + e20 * s0 + e21 * s1 + e22 * s2
+            gx, gy, gz, along = -p * fx, -p * fy, -p * fz, slope * (fx * u + fy * v + fz * w)
+            du = along * fx - p * (fxx * u + fxy * v + fxz * w)
+            dv = along * fy - p * (fxy * u + fyy * v + fyz * w)
+            dw = along * fz - p * (fxz * u + fyz * v + fzz * w)
+            own = _plus_wedge(own, (u * gx + v * gy + w * gz, u * du + v * dv + w * dw, du, dv, dw, y * dw - z * dv, z * du - x * dw, x * dv - y * du,
+                                    v * gz - w * gy, w * gx - u * gz, u * gy - v * gx))
+    for j, value in enumerate(total):
+        sums[j] += value
+    for j, value in enumerate(own):
+        wedge[j] += value
+
+
+@kernel_inline
+def _turned(r, x, y, z):
+    """R p for a rotation as a tuple of nine."""
+    return r[0] * x + r[1] * y + r[2] * z, r[3] * x + r[4] * y + r[5] * z, r[6] * x + r[7] * y + r[8] * z
+
+
+@kernel
+def _choose_blocks(c, grid, first, last, sphere, cluster_start, cluster, r, t, shift, margin, candidate):
+    """List in candidate the blocks of clusters first..last-1 that can be nearer than margin (mm) and face the target, by value and slope of the
+    level set at their centre; returns their number."""
+    t0, t1, t2 = t
+    count = 0
+    for m in range(first, last):
+        x, y, z = _turned(r, cluster[m, 0], cluster[m, 1], cluster[m, 2])
+        if rough_level(c, grid, x + t0, y + t1, z + t2)[0] < cluster[m, 3] + margin + ROUGH + abs(shift):
+            for b in range(cluster_start[m], cluster_start[m + 1]):
+                x, y, z = _turned(r, sphere[b, 0] + shift * sphere[b, 7], sphere[b, 1] + shift * sphere[b, 8], sphere[b, 2] + shift * sphere[b, 9])
+                f, fx, fy, fz = rough_level(c, grid, x + t0, y + t1, z + t2)
+                n0, n1, n2 = _turned(r, sphere[b, 4], sphere[b, 5], sphere[b, 6])
+                along = n0 * fx + n1 * fy + n2 * fz
+                if along < -FACING[0] and f < margin + ROUGH + sphere[b, 3] * math.sqrt(max(1.0 - along * along, 0.0)):
+                    candidate[count] = b
+                    count += 1
+    return count
+
+
+@kernel
+def _write_rows(grid, child, entries, spring, candidate, count, chunk, shift, r, t, femoral_compliance, margin, table, chunk_block, chunk_size, work):
+    """Write the rows of the candidates that have a spring nearer than margin, from chunk number `chunk` on.
+
+    Returns the number of the next free chunk and whether a spring lies deeper than the table goes. work: cells, places (BLOCK,), offset (3 BLOCK,), rows (BLOCK ENTRY,).
+    """
+    t0, t1, t2 = t
+    cells, places, offset, rows = work
+    slot, lowest = 0, np.int64(0)
+    for n in range(count):
+        s = np.uint64(candidate[n] * COLUMNS * BLOCK)
+        o = np.uint64(chunk * ROWS * CHUNK + slot * BLOCK)
+        for j in range(np.uint64(BLOCK)):
+            x, y, z = _turned(r, spring[s + j] + shift * spring[s + j + SX], spring[s + j + PY] + shift * spring[s + j + SY],
+                              spring[s + j + PZ] + shift * spring[s + j + SZ])
+            table[o + j], table[o + j + Y], table[o + j + Z] = x, y, z
+        for j in range(np.uint64(BLOCK)):
+            cells[j], offset[j], offset[j + STEP], offset[j + STEP + STEP] = cell_of(grid, table[o + j] + t0, table[o + j + Y] + t1, table[o + j + Z] + t2)
+        least = np.int64(0)
+        for j in range(np.uint64(BLOCK)):
+            start = np.int64(child[cells[j]])
+            least = min(least, start)
+            places[j] = abs(start) * ENTRY
+        spread_entries(entries, places, rows)
+        nearest = FAR
+        for j in range(np.uint64(BLOCK)):
+            u, v, w = offset[j], offset[j + STEP], offset[j + STEP + STEP]
+            f, fx, fy, fz, fxx, fxy, fxz, fyy, fyz, fzz = cell_polynomial(rows, j, u, v, w)
+            table[o + j + H0], table[o + j + H1], table[o + j + H2], table[o + j + H3], table[o + j + H4], table[o + j + H5] = fxx, fxy, fxz, fyy, fyz, fzz
+            layer = cell_thickness(rows, j, u, v, w)
+            n0, n1, n2 = _turned(r, spring[s + j + NX], spring[s + j + NY], spring[s + j + NZ])
+            share = clamped((FACING[0] - n0 * fx - n1 * fy - n2 * fz) * (1.0 / (FACING[0] - FACING[1])), 0.0, 1.0)
+            table[o + j + F0], table[o + j + F1], table[o + j + F2], table[o + j + F3] = f, fx, fy, fz
+            give = spring[s + j + COMPLIANCE] + layer * femoral_compliance
+            table[o + j + W] = share * share * (3.0 - 2.0 * share) * spring[s + j + AREA] / give
+            table[o + j + T], table[o + j + A] = spring[s + j + THICKNESS] + layer, spring[s + j + AREA]
+            part = 1.0 / (spring[s + j + SOFT] + give)
+            table[o + j + TH], table[o + j + BE] = spring[s + j + SOFT] * part, spring[s + j + GROWTH] * give * part * part
+            table[o + j + N0], table[o + j + N1], table[o + j + N2] = n0, n1, n2
+            nearest = min(nearest, f)
+        if nearest >= margin and least == 0:
+            continue
+        for j in range(np.uint64(BLOCK)):
+            table[o + j + S0], table[o + j + S1], table[o + j + S2] = _turned(r, spring[s + j + SX], spring[s + j + SY], spring[s + j + SZ])
+        lowest = min(lowest, least)
+        chunk_block[chunk * (CHUNK // BLOCK) + slot] = candidate[n]
+        slot += 1
+        chunk_size[chunk] = slot * BLOCK
+        if slot == CHUNK // BLOCK:
+            chunk, slot = chunk + 1, 0
+    return chunk + (1 if slot > 0 else 0), lowest < 0
+
+
+@kernel
+def place(q, rot, level, springs, femoral_compliance, margin, near, base):
+    """Place the blocks that have a spring nearer than margin (mm) to the target and facing it.
+
+    Clusters of blocks, then blocks, are told apart by the level set at their centre. The stiffness is
+    share x area / (compliance of the casting layers + femoral thickness x femoral_compliance); the share goes smoothly from 0 to 1 as the spring
+    turns to face the target (`FACING`). Both are those of the pose of the placing.
+    """
+    spring, group, sphere, cluster_start, cluster = springs
+    table, chunk_block, chunk_size, chunk_group = near
+    r = (rot[0, 0], rot[0, 1], rot[0, 2], rot[1, 0], rot[1, 1], rot[1, 2], rot[2, 0], rot[2, 1], rot[2, 2])
+    t = (q[3], q[4], q[5])
+    for j, value in enumerate(r):
+        base[j] = value
+    base[9], base[10], base[11], base[14] = t[0], t[1], t[2], 1.0
+    for j in range(q.size):
+        base[15 + j] = q[j]
+    groups = group.size - 1
+    plain = groups - (q.size - 6)
+    candidate = np.empty(sphere.shape[0], np.int64)
+    work = (np.empty(BLOCK, np.int64), np.empty(BLOCK, np.int64), np.empty(3 * BLOCK), np.empty(BLOCK * ENTRY))
+    chunk, first, last = 0, 0, 0
+    for g in range(groups):
+        chunk_group[g] = chunk
+        shift = 0.0 if g < plain else q[6 + g - plain]
+        if g >= plain:
+            base[12 + g - plain] = shift
+        while last < cluster_start.size - 1 and cluster_start[last] < group[g + 1]:
+            last += 1
+        count = _choose_blocks(level[0], level[3:10], first, last, sphere, cluster_start, cluster, r, t, shift, margin, candidate)
+        chunk, deep = _write_rows(level[3:10], level[10], level[11], spring, candidate, count, chunk, shift, r, t, femoral_compliance, margin, table, chunk_block,
+                                  chunk_size, work)
+        if deep:
+            _write_deep(level, spring, chunk_group[g], chunk, chunk_block, chunk_size, r, t, femoral_compliance, table)
+        first = last
+    chunk_group[groups] = chunk
+
+
+@kernel
+def _write_deep(level, spring, first, last, chunk_block, chunk_size, r, t, femoral_compliance, table):
+    """Write the rows of springs so deep inside the target that the table keeps no entry for them, one by one."""
+    for m in range(first, last):
+        for i in range(chunk_size[m]):
+            o = np.uint64(m * ROWS * CHUNK + i)
+            x, y, z = table[o] + t[0], table[o + Y] + t[1], table[o + Z] + t[2]
+            if level[10][cell_of(level[3:10], x, y, z)[0]] >= 0:
+                continue
+            f, fx, fy, fz, fxx, fxy, fxz, fyy, fyz, fzz = spline(level, x, y, z)
+            table[o + H0], table[o + H1], table[o + H2], table[o + H3], table[o + H4], table[o + H5] = fxx, fxy, fxz, fyy, fyz, fzz
+            s = np.uint64(chunk_block[m * (CHUNK // BLOCK) + i // BLOCK] * COLUMNS * BLOCK + i % BLOCK)
+            n0, n1, n2 = _turned(r, spring[s + NX], spring[s + NY], spring[s + NZ])
+            share = clamped((FACING[0] - n0 * fx - n1 * fy - n2 * fz) * (1.0 / (FACING[0] - FACING[1])), 0.0, 1.0)
+            layer = femoral_thickness(level, x, y, z)
+            table[o + F0], table[o + F1], table[o + F2], table[o + F3] = f, fx, fy, fz
+            give = spring[s + COMPLIANCE] + layer * femoral_compliance
+            table[o + W] = share * share * (3.0 - 2.0 * share) * spring[s + AREA] / give
+            table[o + T] = spring[s + THICKNESS] + layer
+            table[o + TH], table[o + BE] = spring[s + SOFT] / (spring[s + SOFT] + give), spring[s + GROWTH] * give / (spring[s + SOFT] + give) ** 2
