@@ -1,10 +1,16 @@
-"""Measure the chain on this machine and print a Markdown table: `python benchmarks/report.py [--repeats 7] [--no-cold]`."""
+"""Measure the chain on this machine and print a Markdown table: `python benchmarks/report.py [--repeats 7] [--no-cold] [--folder out]`.
+
+With a folder, the hot loop is measured too: `hot_loop.md` (table), `hot_loop.csv` (every point) and `hot_loop.png` (cost against springs, frames and
+processes, with the fitted exponents) are written there.
+"""
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from bench_chain import Measured, cold_start, machine, measure, size_of, warm_chain
+from hot_loop import write_hot_loop
 
 FEWEST_REPEATS = 5
 
@@ -34,12 +40,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=7, help=f"repeats of each step, at least {FEWEST_REPEATS}")
     parser.add_argument("--no-cold", action="store_true", help="leave out the run with an empty kernel cache")
+    parser.add_argument("--folder", type=Path, help="measure the hot loop as well, and write its table and plot here")
     chosen = parser.parse_args()
     if chosen.repeats < FEWEST_REPEATS:
         parser.error(f"--repeats is {chosen.repeats}, but must be at least {FEWEST_REPEATS}: a median of fewer says little")
     cold = None if chosen.no_cold else cold_start()
     chain, _ = warm_chain()
     print(table(measure(chain, chosen.repeats), size_of(chain), machine(), chosen.repeats, cold))
+
+    if chosen.folder is not None:
+        print("\n" + write_hot_loop(chosen.folder, machine()))
 
 
 if __name__ == "__main__":

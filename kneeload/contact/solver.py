@@ -12,7 +12,7 @@ from kneeload.kernels.equilibrium import solve_frames
 from kneeload.kernels.pose import rotation
 
 Array = NDArray[np.float64]
-MARGIN_MM = 0.2  # blocks with a spring nearer than this are placed
+MARGIN_MM = 0.1  # blocks with a spring nearer than this are placed
 STEPS = 60  # Newton steps per attempt
 NO_LIMIT = np.full(6, np.inf)
 

@@ -17,8 +17,9 @@ LENGTH = 20.0  # mm; half the distance between the compartments: turns moments i
 ROUGH = 100.0  # tolerance at which springs are placed anew, over the final one
 GOOD = 1e-3  # unbalanced force over the load up to which a frame counts as converged
 STALE = 2.0  # mm; springs placed this far away still serve for a first step
-SHORT = 1.0  # mm; longest such step
-FRESH = 0.05  # mm; an expansion this close to its spring is exact to some 1e-5 of the force
+SHORT = 1.0  # mm; longest step that is taken without asking whether the energy falls
+BOLD = 1e4  # tolerance, over the final one, below which that is done
+FRESH = 0.1  # mm; an expansion this close to its spring is exact to some 1e-5 of the force
 HOLD = 200.0  # N/mm, angles times LENGTH: stiffest of the springs under which a frame that slides out of joint is tried once more
 LONGEST = 2.0  # mm; longest step along a coordinate
 
@@ -182,6 +183,14 @@ def settle(q, free, level, springs, femoral_compliance, lines, anchor, weak, res
             longest = max(longest, abs(step[i]))
             slope -= force[i] * step[i]
         scale = min(1.0, LONGEST / longest)
+        if shift == 0.0 and longest <= SHORT and norm <= BOLD * tolerance and _moved(q, base, reach) > FRESH:  # near: step and place at once
+            for i in range(n):
+                q[i] += step[i] * (1.0 / LENGTH if i < 3 else 1.0)
+            rotation(q, rot)
+            place(q, rot, level, springs, femoral_compliance, margin, near, base)
+            energy = potential(q, near, base, lines, anchor, weak, rest, guide, pull, pull_point, moment, nonlinear, work, grad, hess, tension, True)
+            evaluations, placings = evaluations + 1, placings + 1
+            continue
         accepted = False
         new = energy
         for _ in range(12):
@@ -257,7 +266,10 @@ def solve_frames(lead, start, free, level, springs, home, femoral_compliance, li
         steps, evaluations, placings, best, norm, astray, lost, attempt = 0, 0, 0, np.inf, np.inf, True, True, 0
         for attempt in range(5):
             stages = 1
-            if attempt == 0 and k > 1:
+            if attempt == 0 and k > 2 and free[0]:
+                for i in range(n):
+                    q[i] = 3.0 * (poses[k - 1, i] - poses[k - 2, i]) + poses[k - 3, i]
+            elif attempt == 0 and k > 1:
                 for i in range(n):
                     q[i] = 2.0 * poses[k - 1, i] - poses[k - 2, i]
             elif attempt < 2 and k > 0:

@@ -23,10 +23,9 @@ def _touching_share(f, fx, fy, fz, nx, ny, nz, area):
     return min(max(0.5 - f / (width + 1e-9), 0.0), 1.0)
 
 
-@kernel
-def _read_chunk(table, start, size, turn, shift, more, nonlinear, found):
-    """Load and place of the springs of a chunk into found (4 CHUNK,): load N, arm from the origin of the body (3) mm. Returns the sums over them:
-    area mm2, load N, force (3) N, load times arm (3) N mm."""
+@kernel_inline
+def _read(table, start, size, turn, shift, more, nonlinear, found):
+    """The loop of `_read_chunk`; nonlinear is a constant in each copy, as in `kneeload.kernels.springs`."""
     e00, e01, e02, e10, e11, e12, e20, e21, e22 = turn[0, 0], turn[0, 1], turn[0, 2], turn[1, 0], turn[1, 1], turn[1, 2], turn[2, 0], turn[2, 1], turn[2, 2]
     t0, t1, t2 = shift[0], shift[1], shift[2]
     area = normal = f0 = f1 = f2 = s0 = s1 = s2 = 0.0
@@ -47,6 +46,15 @@ def _read_chunk(table, start, size, turn, shift, more, nonlinear, found):
         normal, f0, f1, f2 = normal + load, f0 + load * fx, f1 + load * fy, f2 + load * fz
         s0, s1, s2 = s0 + load * x, s1 + load * y, s2 + load * z
     return area, normal, f0, f1, f2, s0, s1, s2
+
+
+@kernel
+def _read_chunk(table, start, size, turn, shift, more, nonlinear, found):
+    """Load and place of the springs of a chunk into found (4 CHUNK,): load N, arm from the origin of the body (3) mm. Returns the sums over them:
+    area mm2, load N, force (3) N, load times arm (3) N mm."""
+    if nonlinear:
+        return _read(table, start, size, turn, shift, more, True, found)
+    return _read(table, start, size, turn, shift, more, False, found)
 
 
 @kernel

@@ -110,9 +110,9 @@ def motion_since(rot, t, base, turn, shift):
             turn[i, j] = rot[i, 0] * base[3 * j] + rot[i, 1] * base[3 * j + 1] + rot[i, 2] * base[3 * j + 2] - (1.0 if i == j else 0.0)
 
 
-@kernel
-def add_springs(table, chunk_size, first, last, turn, shift, nonlinear, sums):
-    """Add energy, F, B and K of the springs of chunks first..last-1 to sums (34,); turn, shift: see `motion_since`. No stores in the loop, no branch."""
+@kernel_inline
+def _add_springs(table, chunk_size, first, last, turn, shift, nonlinear, sums):
+    """The loop of `add_springs`; nonlinear is a constant in each copy, or the log of the one law is called, unvectorised, for every spring of the other."""
     e00, e01, e02, e10, e11, e12, e20, e21, e22 = turn[0, 0], turn[0, 1], turn[0, 2], turn[1, 0], turn[1, 1], turn[1, 2], turn[2, 0], turn[2, 1], turn[2, 2]
     t0, t1, t2 = shift[0], shift[1], shift[2]
     total = ZERO
@@ -129,8 +129,17 @@ def add_springs(table, chunk_size, first, last, turn, shift, nonlinear, sums):
 
 
 @kernel
-def add_forces(table, chunk_size, first, last, turn, shift, nonlinear, sums):
-    """Add energy, F and, as the antisymmetric part of B, the moment of the springs to sums (34,): `add_springs` without the tangent."""
+def add_springs(table, chunk_size, first, last, turn, shift, nonlinear, sums):
+    """Add energy, F, B and K of the springs of chunks first..last-1 to sums (34,); turn, shift: see `motion_since`. No stores in the loop, no branch."""
+    if nonlinear:
+        _add_springs(table, chunk_size, first, last, turn, shift, True, sums)
+    else:
+        _add_springs(table, chunk_size, first, last, turn, shift, False, sums)
+
+
+@kernel_inline
+def _add_forces(table, chunk_size, first, last, turn, shift, nonlinear, sums):
+    """The loop of `add_forces`; nonlinear is a constant in each copy, or the log of the one law is called, unvectorised, for every spring of the other."""
     e00, e01, e02, e10, e11, e12, e20, e21, e22 = turn[0, 0], turn[0, 1], turn[0, 2], turn[1, 0], turn[1, 1], turn[1, 2], turn[2, 0], turn[2, 1], turn[2, 2]
     t0, t1, t2 = shift[0], shift[1], shift[2]
     en = f0 = f1 = f2 = m0 = m1 = m2 = 0.0
@@ -149,8 +158,17 @@ def add_forces(table, chunk_size, first, last, turn, shift, nonlinear, sums):
 
 
 @kernel
-def add_meniscus(table, chunk_size, first, last, turn, shift, outward, nonlinear, sums, wedge):
-    """`add_springs` for springs that have moved outwards by `outward` mm since the placing; wedge (11,): sums for that coordinate."""
+def add_forces(table, chunk_size, first, last, turn, shift, nonlinear, sums):
+    """Add energy, F and, as the antisymmetric part of B, the moment of the springs to sums (34,): `add_springs` without the tangent."""
+    if nonlinear:
+        _add_forces(table, chunk_size, first, last, turn, shift, True, sums)
+    else:
+        _add_forces(table, chunk_size, first, last, turn, shift, False, sums)
+
+
+@kernel_inline
+def _add_meniscus(table, chunk_size, first, last, turn, shift, outward, nonlinear, sums, wedge):
+    """The loop of `add_meniscus`; nonlinear is a constant in each copy, or the log of the one law is called, unvectorised, for every spring of the other."""
     e00, e01, e02, e10, e11, e12, e20, e21, e22 = turn[0, 0], turn[0, 1], turn[0, 2], turn[1, 0], turn[1, 1], turn[1, 2], turn[2, 0], turn[2, 1], turn[2, 2]
     t0, t1, t2 = shift[0], shift[1], shift[2]
     total, own = ZERO, ZERO_WEDGE
@@ -176,6 +194,15 @@ def add_meniscus(table, chunk_size, first, last, turn, shift, outward, nonlinear
         sums[j] += value
     for j, value in enumerate(own):
         wedge[j] += value
+
+
+@kernel
+def add_meniscus(table, chunk_size, first, last, turn, shift, outward, nonlinear, sums, wedge):
+    """`add_springs` for springs that have moved outwards by `outward` mm since the placing; wedge (11,): sums for that coordinate."""
+    if nonlinear:
+        _add_meniscus(table, chunk_size, first, last, turn, shift, outward, True, sums, wedge)
+    else:
+        _add_meniscus(table, chunk_size, first, last, turn, shift, outward, False, sums, wedge)
 
 
 @kernel_inline
