@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from kneeload.contact.springs import SpringSet
 from kneeload.kernels.equilibrium import solve_frames
-from kneeload.kernels.pose import rotation
 
 Array = NDArray[np.float64]
 MARGIN_MM = 0.1  # blocks with a spring nearer than this are placed
@@ -125,13 +124,13 @@ def _plain(values: Array) -> Array:
 
 def poses(q: Array) -> Array:
     """Return (T, 4, 4) poses of coordinates (T, 6 or more): x_femur = R x_body + t, R = Rz(a) Rx(b) Ry(c)."""
-    rot = np.zeros((5, 3))
+    (ca, cb, cc), (sa, sb, sc) = np.cos(q[:, :3]).T, np.sin(q[:, :3]).T
     out = np.zeros((len(q), 4, 4))
+    out[:, 0, :3] = np.column_stack([ca * cc - sa * sb * sc, -sa * cb, ca * sc + sa * sb * cc])
+    out[:, 1, :3] = np.column_stack([sa * cc + ca * sb * sc, ca * cb, sa * sc - ca * sb * cc])
+    out[:, 2, :3] = np.column_stack([-cb * sc, sb, cb * cc])
+    out[:, :3, 3] = q[:, 3:6]
     out[:, 3, 3] = 1.0
-    for pose, row in zip(out, q):
-        rotation(row, rot)
-        pose[:3, :3] = rot[:3]
-        pose[:3, 3] = row[3:6]
     return out
 
 

@@ -266,7 +266,7 @@ def solve_frames(lead, start, free, level, springs, home, femoral_compliance, li
         steps, evaluations, placings, best, norm, astray, lost, attempt = 0, 0, 0, np.inf, np.inf, True, True, 0
         for attempt in range(5):
             stages = 1
-            if attempt == 0 and k > 2 and free[0]:
+            if attempt == 0 and k > 2 and free[0]:  # the patella runs smoothly; the tibia, whose flexion is given, less so
                 for i in range(n):
                     q[i] = 3.0 * (poses[k - 1, i] - poses[k - 2, i]) + poses[k - 3, i]
             elif attempt == 0 and k > 1:

@@ -8,7 +8,7 @@ rows run in its lanes.
 c is flat with one number more than nodes, since a row is read as four.
 
 Within the cell around a node (half a spacing to each side) the spline is one polynomial, of degree 2 in each direction. Its 27 coefficients are an
-entry of a table, so that `cell_polynomials` of eight points at once needs eight vector loads each and no search:
+entry of a table, so that the level set at many points (`spread_entries`, `cell_polynomial`) needs seven vector loads each and no search:
     coefficient (i, j, k) of (x - node)^i (y - node)^j (z - node)^k at place 9 i + 3 j + k, mm per mm^(i + j + k); from place 27 on the same
     of the cartilage thickness of the target, whose values at the nodes are taken as coefficients of the same B-splines (smooth, no overshoot).
 child (nodes,) is the number of a node's entry in entries (flat, float32); 0 outside the band, where entry 0 says FAR; -1 deeper inside than the
@@ -29,7 +29,8 @@ from kneeload.kernels.options import kernel, kernel_inline
 
 FAR = 1.0  # mm; value in entries that are not kept
 ENTRY = 56  # numbers per entry of the table; 54 are in use
-STEP = np.uint64(8)  # distance of the rows of `spread_entries`
+LANES = 32  # points that are looked up together: rows of this length stand side by side
+STEP = np.uint64(LANES)
 _F = ("contract", "reassoc", "nsz")
 _VEC = ir.VectorType(ir.DoubleType(), 4)
 
@@ -103,17 +104,35 @@ def _spline_rows(typingctx, c, k, nz, plane, u, du, v, dv, w, dw):  # type: igno
 spline_rows: Any = intrinsic(_spline_rows)
 
 
-def _spread_entries(typingctx, entries, places, rows):  # type: ignore[no-untyped-def]
-    """Write eight entries side by side: number a of entry j to rows[8 a + j]. places[j] is the place of entry j.
+def row_copier(rows: int, source_step: int, target_step: int) -> Any:
+    """Return `copy(source, at, target, to)`: rows of eight numbers, source_step and target_step apart, by vector loads and stores."""
+
+    def copy(typingctx, source, at, target, to):  # type: ignore[no-untyped-def]
+        def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+            data = [context.make_array(sig.args[i])(context, builder, args[i]).data for i in (0, 2)]
+            eight = ir.VectorType(ir.DoubleType(), 8).as_pointer()
+            for row in range(rows):
+                places = (builder.add(first, ir.Constant(ir.IntType(64), row * step)) for first, step in ((args[1], source_step), (args[3], target_step)))
+                here, there = (builder.bitcast(builder.gep(pointer, [place]), eight) for pointer, place in zip(data, places))
+                builder.store(builder.load(here, align=8), there, align=8)
+            return context.get_dummy_value()
+
+        return types.void(source, types.uint64, target, types.uint64), codegen
+
+    return intrinsic(copy)
+
+
+def _spread_entries(typingctx, entries, places, first, rows, at):  # type: ignore[no-untyped-def]
+    """Write eight entries side by side: number a of entry j to rows[at + a LANES + j]. places[first + j] is the place of entry j.
 
     Transpositions of eight by eight numbers in registers.
     """
-    signature = types.void(entries, places, rows)
+    signature = types.void(entries, places, types.uint64, rows, types.uint64)
 
     def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
-        entries, places, target = (context.make_array(kind)(context, builder, value).data for kind, value in zip(sig.args, args))
+        entries, places, target = (context.make_array(sig.args[i])(context, builder, args[i]).data for i in (0, 1, 3))
         i64, line = ir.IntType(64), ir.VectorType(ir.FloatType(), 8)
-        starts = [builder.load(builder.gep(places, [ir.Constant(i64, j)])) for j in range(8)]
+        starts = [builder.load(builder.gep(places, [builder.add(args[2], ir.Constant(i64, j))])) for j in range(8)]
         for part in range(ENTRY // 8):
             lines = []
             for k in starts:
@@ -126,9 +145,8 @@ def _spread_entries(typingctx, entries, places, rows):  # type: ignore[no-untype
                         mixed.append(builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(ir.IntType(32), 8), order)))
                 lines = mixed
             for a, values in enumerate(lines):
-                wide = builder.fpext(values, ir.VectorType(ir.DoubleType(), 8))
-                at = builder.gep(target, [ir.Constant(i64, 8 * (8 * part + a))])
-                builder.store(wide, builder.bitcast(at, wide.type.as_pointer()), align=8)
+                at = builder.gep(target, [builder.add(args[4], ir.Constant(i64, LANES * (8 * part + a)))])
+                builder.store(values, builder.bitcast(at, line.as_pointer()), align=4)
         return context.get_dummy_value()
 
     return signature, codegen
@@ -253,7 +271,7 @@ def _sheet(c, i, v, w):
 
 @kernel_inline
 def cell_polynomial(c, j, u, v, w):
-    """Level set at the offset (u, v, w) mm from the node of point j of eight: f, fx, fy, fz, fxx, fxy, fxz, fyy, fyz, fzz.
+    """Level set at the offset (u, v, w) mm from the node of the point whose first coefficient is c[j]: f, fx, fy, fz, fxx, fxy, fxz, fyy, fyz, fzz.
 
     c: rows of `spread_entries`.
     """
@@ -266,7 +284,7 @@ def cell_polynomial(c, j, u, v, w):
 
 @kernel_inline
 def cell_thickness(c, j, u, v, w):
-    """Cartilage thickness (mm) of the target at the offset (u, v, w) mm from the node of point j of eight."""
+    """Cartilage thickness (mm) of the target at the offset (u, v, w) mm from the node of the point whose first coefficient is c[j]."""
     t, nine = j + STEP * np.uint64(27), STEP * np.uint64(9)
     a, _, _, _, _, _ = _sheet(c, t, v, w)
     b, _, _, _, _, _ = _sheet(c, t + nine, v, w)

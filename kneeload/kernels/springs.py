@@ -31,6 +31,7 @@ from kneeload.kernels.layer import layer_law, wedge_law
 from kneeload.kernels.level_set import (
     ENTRY,
     FAR,
+    LANES,
     STEP,
     cell_of,
     cell_polynomial,
@@ -38,6 +39,7 @@ from kneeload.kernels.level_set import (
     clamped,
     femoral_thickness,
     rough_level,
+    row_copier,
     spline,
     spread_entries,
 )
@@ -54,8 +56,15 @@ ZERO = (0.0,) * 34
 ZERO_WEDGE = (0.0,) * 11
 WEDGE = 11  # s.G, s.D s, D s (3), r x D s (3), s x G (3)
 
-PY, PZ, NX, NY, NZ, AREA, COMPLIANCE, THICKNESS, SX, SY, SZ, SOFT, GROWTH = (np.uint64(BLOCK * row) for row in range(1, COLUMNS))  # rows of `spring`
+PY, PZ, NX, NY, NZ, AREA, COMPLIANCE, THICKNESS, SX, SY, SZ, SOFT, GROWTH = (np.uint64(LANES * row) for row in range(1, COLUMNS))  # rows of `spring` in `_expand`
 Y, Z, W, F0, F1, F2, F3, H0, H1, H2, H3, H4, H5, T, S0, S1, S2, N0, N1, N2, A, TH, BE = (np.uint64(CHUNK * row) for row in range(1, ROWS))  # rows of `table`
+TWO = np.uint64(2)
+OUT, AWAY = (np.uint64(LANES * row) for row in (COLUMNS, COLUMNS + ROWS))  # parts of the lanes of `_expand`
+L_Y, L_Z, L_W, L_F0, L_F1, L_F2, L_F3, L_H0, L_H1, L_H2, L_H3, L_H4, L_H5, L_T, L_S0, L_S1, L_S2, L_N0, L_N1, L_N2, L_A, L_TH, L_BE = (
+    np.uint64(LANES * row) for row in range(1, ROWS))  # rows of `table` in the lanes
+LANE_ROWS = COLUMNS + ROWS + 3
+copy_spring = row_copier(COLUMNS, BLOCK, LANES)
+copy_rows = row_copier(ROWS, LANES, CHUNK)
 
 
 @kernel_inline
@@ -232,56 +241,72 @@ def _choose_blocks(c, grid, first, last, sphere, cluster_start, cluster, r, t, s
 
 
 @kernel
+def _expand(grid, child, entries, shift, r, t, femoral_compliance, cells, places, lane, rows):
+    """Rows of the table for LANES springs, from their rows of `spring`: lane (flat, LANE_ROWS by LANES) holds these, then the rows of the table, then
+    offsets. cells (LANES,) are -1 where a spring lies deeper than the table of the level set goes; places (LANES,), rows (ENTRY LANES,): workspace."""
+    t0, t1, t2 = t
+    for j in range(np.uint64(LANES)):
+        x, y, z = _turned(r, lane[j] + shift * lane[j + SX], lane[j + PY] + shift * lane[j + SY], lane[j + PZ] + shift * lane[j + SZ])
+        o = j + OUT
+        lane[o], lane[o + L_Y], lane[o + L_Z] = x, y, z
+        cells[j], lane[j + AWAY], lane[j + AWAY + STEP], lane[j + AWAY + STEP * TWO] = cell_of(grid, x + t0, y + t1, z + t2)
+    for j in range(LANES):
+        cells[j] = child[cells[j]]
+        places[j] = max(cells[j], 0) * ENTRY
+    for j in range(0, LANES, BLOCK):
+        spread_entries(entries, places, np.uint64(j), rows, np.uint64(j))
+    for j in range(np.uint64(LANES)):
+        u, v, w = lane[j + AWAY], lane[j + AWAY + STEP], lane[j + AWAY + STEP * TWO]
+        f, fx, fy, fz, fxx, fxy, fxz, fyy, fyz, fzz = cell_polynomial(rows, j, u, v, w)
+        layer = cell_thickness(rows, j, u, v, w)
+        n0, n1, n2 = _turned(r, lane[j + NX], lane[j + NY], lane[j + NZ])
+        s0, s1, s2 = _turned(r, lane[j + SX], lane[j + SY], lane[j + SZ])
+        weight, theta, beta = _stiffness(n0 * fx + n1 * fy + n2 * fz, lane[j + AREA], lane[j + COMPLIANCE] + layer * femoral_compliance, lane[j + SOFT], lane[j + GROWTH])
+        o = j + OUT
+        lane[o + L_W] = weight
+        lane[o + L_F0], lane[o + L_F1], lane[o + L_F2], lane[o + L_F3] = f, fx, fy, fz
+        lane[o + L_H0], lane[o + L_H1], lane[o + L_H2], lane[o + L_H3], lane[o + L_H4], lane[o + L_H5] = fxx, fxy, fxz, fyy, fyz, fzz
+        lane[o + L_T] = lane[j + THICKNESS] + layer
+        lane[o + L_S0], lane[o + L_S1], lane[o + L_S2] = s0, s1, s2
+        lane[o + L_N0], lane[o + L_N1], lane[o + L_N2] = n0, n1, n2
+        lane[o + L_A], lane[o + L_TH], lane[o + L_BE] = lane[j + AREA], theta, beta
+
+
+@kernel_inline
+def _stiffness(against, area, give, soft, growth):
+    """Stiffness times area of a spring (N/mm) with the share that faces the target, and theta and beta of its wedge."""
+    share = clamped((FACING[0] - against) * (1.0 / (FACING[0] - FACING[1])), 0.0, 1.0)
+    part = 1.0 / (soft + give)
+    return share * share * (3.0 - 2.0 * share) * area / give, soft * part, growth * give * part * part
+
+
+@kernel
 def _write_rows(grid, child, entries, spring, candidate, count, chunk, shift, r, t, femoral_compliance, margin, table, chunk_block, chunk_size, work):
     """Write the rows of the candidates that have a spring nearer than margin, from chunk number `chunk` on.
 
-    Returns the number of the next free chunk and whether a spring lies deeper than the table goes. work: cells, places (BLOCK,), offset (3 BLOCK,), rows (BLOCK ENTRY,).
+    Returns the number of the next free chunk and whether a spring lies deeper than the table goes. work: cells, places, lane and rows of `_expand`.
     """
-    t0, t1, t2 = t
-    cells, places, offset, rows = work
-    slot, lowest = 0, np.int64(0)
-    for n in range(count):
-        s = np.uint64(candidate[n] * COLUMNS * BLOCK)
-        o = np.uint64(chunk * ROWS * CHUNK + slot * BLOCK)
-        for j in range(np.uint64(BLOCK)):
-            x, y, z = _turned(r, spring[s + j] + shift * spring[s + j + SX], spring[s + j + PY] + shift * spring[s + j + SY],
-                              spring[s + j + PZ] + shift * spring[s + j + SZ])
-            table[o + j], table[o + j + Y], table[o + j + Z] = x, y, z
-        for j in range(np.uint64(BLOCK)):
-            cells[j], offset[j], offset[j + STEP], offset[j + STEP + STEP] = cell_of(grid, table[o + j] + t0, table[o + j + Y] + t1, table[o + j + Z] + t2)
-        least = np.int64(0)
-        for j in range(np.uint64(BLOCK)):
-            start = np.int64(child[cells[j]])
-            least = min(least, start)
-            places[j] = abs(start) * ENTRY
-        spread_entries(entries, places, rows)
-        nearest = FAR
-        for j in range(np.uint64(BLOCK)):
-            u, v, w = offset[j], offset[j + STEP], offset[j + STEP + STEP]
-            f, fx, fy, fz, fxx, fxy, fxz, fyy, fyz, fzz = cell_polynomial(rows, j, u, v, w)
-            table[o + j + H0], table[o + j + H1], table[o + j + H2], table[o + j + H3], table[o + j + H4], table[o + j + H5] = fxx, fxy, fxz, fyy, fyz, fzz
-            layer = cell_thickness(rows, j, u, v, w)
-            n0, n1, n2 = _turned(r, spring[s + j + NX], spring[s + j + NY], spring[s + j + NZ])
-            share = clamped((FACING[0] - n0 * fx - n1 * fy - n2 * fz) * (1.0 / (FACING[0] - FACING[1])), 0.0, 1.0)
-            table[o + j + F0], table[o + j + F1], table[o + j + F2], table[o + j + F3] = f, fx, fy, fz
-            give = spring[s + j + COMPLIANCE] + layer * femoral_compliance
-            table[o + j + W] = share * share * (3.0 - 2.0 * share) * spring[s + j + AREA] / give
-            table[o + j + T], table[o + j + A] = spring[s + j + THICKNESS] + layer, spring[s + j + AREA]
-            part = 1.0 / (spring[s + j + SOFT] + give)
-            table[o + j + TH], table[o + j + BE] = spring[s + j + SOFT] * part, spring[s + j + GROWTH] * give * part * part
-            table[o + j + N0], table[o + j + N1], table[o + j + N2] = n0, n1, n2
-            nearest = min(nearest, f)
-        if nearest >= margin and least == 0:
-            continue
-        for j in range(np.uint64(BLOCK)):
-            table[o + j + S0], table[o + j + S1], table[o + j + S2] = _turned(r, spring[s + j + SX], spring[s + j + SY], spring[s + j + SZ])
-        lowest = min(lowest, least)
-        chunk_block[chunk * (CHUNK // BLOCK) + slot] = candidate[n]
-        slot += 1
-        chunk_size[chunk] = slot * BLOCK
-        if slot == CHUNK // BLOCK:
-            chunk, slot = chunk + 1, 0
-    return chunk + (1 if slot > 0 else 0), lowest < 0
+    cells, places, lane, rows = work
+    slot, deep = 0, False
+    for n in range(0, count, LANES // BLOCK):
+        blocks = min(count - n, LANES // BLOCK)
+        for b in range(LANES // BLOCK):
+            copy_spring(spring, np.uint64(candidate[n + min(b, blocks - 1)] * COLUMNS * BLOCK), lane, np.uint64(b * BLOCK))
+        _expand(grid, child, entries, shift, r, t, femoral_compliance, cells, places, lane, rows)
+        for b in range(blocks):
+            nearest, deepest = FAR, np.int64(0)
+            for j in range(b * BLOCK, (b + 1) * BLOCK):
+                nearest, deepest = min(nearest, lane[OUT + L_F0 + np.uint64(j)]), min(deepest, cells[j])
+            if nearest >= margin and deepest == 0:
+                continue
+            deep = deep or deepest < 0
+            copy_rows(lane, OUT + np.uint64(b * BLOCK), table, np.uint64(chunk * ROWS * CHUNK + slot * BLOCK))
+            chunk_block[chunk * (CHUNK // BLOCK) + slot] = candidate[n + b]
+            slot += 1
+            chunk_size[chunk] = slot * BLOCK
+            if slot == CHUNK // BLOCK:
+                chunk, slot = chunk + 1, 0
+    return chunk + (1 if slot > 0 else 0), deep
 
 
 @kernel
@@ -304,7 +329,7 @@ def place(q, rot, level, springs, femoral_compliance, margin, near, base):
     groups = group.size - 1
     plain = groups - (q.size - 6)
     candidate = np.empty(sphere.shape[0], np.int64)
-    work = (np.empty(BLOCK, np.int64), np.empty(BLOCK, np.int64), np.empty(3 * BLOCK), np.empty(BLOCK * ENTRY))
+    work = (np.empty(LANES, np.int64), np.empty(LANES, np.int64), np.empty(LANE_ROWS * LANES), np.empty(ENTRY * LANES, np.float32))
     chunk, first, last = 0, 0, 0
     for g in range(groups):
         chunk_group[g] = chunk
@@ -333,12 +358,10 @@ def _write_deep(level, spring, first, last, chunk_block, chunk_size, r, t, femor
                 continue
             f, fx, fy, fz, fxx, fxy, fxz, fyy, fyz, fzz = spline(level, x, y, z)
             table[o + H0], table[o + H1], table[o + H2], table[o + H3], table[o + H4], table[o + H5] = fxx, fxy, fxz, fyy, fyz, fzz
-            s = np.uint64(chunk_block[m * (CHUNK // BLOCK) + i // BLOCK] * COLUMNS * BLOCK + i % BLOCK)
-            n0, n1, n2 = _turned(r, spring[s + NX], spring[s + NY], spring[s + NZ])
-            share = clamped((FACING[0] - n0 * fx - n1 * fy - n2 * fz) * (1.0 / (FACING[0] - FACING[1])), 0.0, 1.0)
+            s = chunk_block[m * (CHUNK // BLOCK) + i // BLOCK] * COLUMNS * BLOCK + i % BLOCK
             layer = femoral_thickness(level, x, y, z)
             table[o + F0], table[o + F1], table[o + F2], table[o + F3] = f, fx, fy, fz
-            give = spring[s + COMPLIANCE] + layer * femoral_compliance
-            table[o + W] = share * share * (3.0 - 2.0 * share) * spring[s + AREA] / give
-            table[o + T] = spring[s + THICKNESS] + layer
-            table[o + TH], table[o + BE] = spring[s + SOFT] / (spring[s + SOFT] + give), spring[s + GROWTH] * give / (spring[s + SOFT] + give) ** 2
+            table[o + T] = spring[s + 8 * BLOCK] + layer
+            against = table[o + N0] * fx + table[o + N1] * fy + table[o + N2] * fz
+            give = spring[s + 7 * BLOCK] + layer * femoral_compliance
+            table[o + W], table[o + TH], table[o + BE] = _stiffness(against, spring[s + 6 * BLOCK], give, spring[s + 12 * BLOCK], spring[s + 13 * BLOCK])
