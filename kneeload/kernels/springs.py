@@ -287,7 +287,7 @@ def _write_rows(grid, child, entries, spring, candidate, count, chunk, shift, r,
     Returns the number of the next free chunk and whether a spring lies deeper than the table goes. work: cells, places, lane and rows of `_expand`.
     """
     cells, places, lane, rows = work
-    slot, deep = 0, False
+    slot, lowest = 0, np.int64(0)
     for n in range(0, count, LANES // BLOCK):
         blocks = min(count - n, LANES // BLOCK)
         for b in range(LANES // BLOCK):
@@ -299,14 +299,14 @@ def _write_rows(grid, child, entries, spring, candidate, count, chunk, shift, r,
                 nearest, deepest = min(nearest, lane[OUT + L_F0 + np.uint64(j)]), min(deepest, cells[j])
             if nearest >= margin and deepest == 0:
                 continue
-            deep = deep or deepest < 0
+            lowest = min(lowest, deepest)
             copy_rows(lane, OUT + np.uint64(b * BLOCK), table, np.uint64(chunk * ROWS * CHUNK + slot * BLOCK))
             chunk_block[chunk * (CHUNK // BLOCK) + slot] = candidate[n + b]
             slot += 1
             chunk_size[chunk] = slot * BLOCK
             if slot == CHUNK // BLOCK:
                 chunk, slot = chunk + 1, 0
-    return chunk + (1 if slot > 0 else 0), deep
+    return chunk + (1 if slot > 0 else 0), lowest < 0
 
 
 @kernel
