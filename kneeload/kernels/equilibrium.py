@@ -13,6 +13,7 @@ from kneeload.kernels.pose import pose_terms, rotation, wedge_terms
 from kneeload.kernels.small_systems import solve_spd
 from kneeload.kernels.springs import BLOCK, CHUNK, ROWS, SUMS, WEDGE, add_forces, add_meniscus, add_springs, motion_since, place
 
+FORCE_ALONE, WITH_TANGENT = np.int64(0), np.int64(1)  # numpy integers: literals would compile `potential` twice
 LENGTH = 20.0  # mm; half the distance between the compartments: turns moments into forces, and angles into lengths
 ROUGH = 100.0  # tolerance at which springs are placed anew, over the final one
 GOOD = 1e-3  # unbalanced force over the load up to which a frame counts as converged
@@ -142,7 +143,7 @@ def settle(q, free, level, springs, femoral_compliance, lines, anchor, weak, res
     hess, tangent, factor, hess2 = np.zeros((n, n)), np.zeros((n, n)), np.zeros((n, n)), np.zeros((n, n))
     placings, evaluations, shift, norm = 0, 0, 0.0, 0.0
     if _moved(q, base, reach) <= STALE:  # a first step on the springs as they were placed for the frame before
-        potential(q, near, base, lines, anchor, weak, rest, guide, pull, pull_point, moment, nonlinear, work, grad, hess, tension, True)
+        potential(q, near, base, lines, anchor, weak, rest, guide, pull, pull_point, moment, nonlinear, work, grad, hess, tension, WITH_TANGENT)
         evaluations += 1
         _scaled(grad, hess, free, force, tangent)
         if solve_spd(tangent, force, 0.0, free, factor, step):
@@ -155,7 +156,7 @@ def settle(q, free, level, springs, femoral_compliance, lines, anchor, weak, res
     rotation(q, rot)
     place(q, rot, level, springs, femoral_compliance, margin, near, base)
     placings += 1
-    energy = potential(q, near, base, lines, anchor, weak, rest, guide, pull, pull_point, moment, nonlinear, work, grad, hess, tension, True)
+    energy = potential(q, near, base, lines, anchor, weak, rest, guide, pull, pull_point, moment, nonlinear, work, grad, hess, tension, WITH_TANGENT)
     evaluations += 1
     used, done = 0, False
     while used < steps and not done:
@@ -167,7 +168,7 @@ def settle(q, free, level, springs, femoral_compliance, lines, anchor, weak, res
             rotation(q, rot)
             place(q, rot, level, springs, femoral_compliance, margin, near, base)
             placings += 1
-            energy = potential(q, near, base, lines, anchor, weak, rest, guide, pull, pull_point, moment, nonlinear, work, grad, hess, tension, True)
+            energy = potential(q, near, base, lines, anchor, weak, rest, guide, pull, pull_point, moment, nonlinear, work, grad, hess, tension, WITH_TANGENT)
             evaluations += 1
             norm = _scaled(grad, hess, free, force, tangent)
         if norm <= tolerance and _moved(q, base, reach) <= FRESH:
@@ -188,7 +189,7 @@ def settle(q, free, level, springs, femoral_compliance, lines, anchor, weak, res
                 q[i] += step[i] * (1.0 / LENGTH if i < 3 else 1.0)
             rotation(q, rot)
             place(q, rot, level, springs, femoral_compliance, margin, near, base)
-            energy = potential(q, near, base, lines, anchor, weak, rest, guide, pull, pull_point, moment, nonlinear, work, grad, hess, tension, True)
+            energy = potential(q, near, base, lines, anchor, weak, rest, guide, pull, pull_point, moment, nonlinear, work, grad, hess, tension, WITH_TANGENT)
             evaluations, placings = evaluations + 1, placings + 1
             continue
         accepted = False
@@ -200,9 +201,9 @@ def settle(q, free, level, springs, femoral_compliance, lines, anchor, weak, res
                 rotation(trial, rot)
                 place(trial, rot, level, springs, femoral_compliance, margin + _moved(trial, base, reach), near, base)
                 placings += 1
-                energy = potential(q, near, base, lines, anchor, weak, rest, guide, pull, pull_point, moment, nonlinear, work, grad2, hess2, tension, False)
+                energy = potential(q, near, base, lines, anchor, weak, rest, guide, pull, pull_point, moment, nonlinear, work, grad2, hess2, tension, FORCE_ALONE)
                 evaluations += 1
-            new = potential(trial, near, base, lines, anchor, weak, rest, guide, pull, pull_point, moment, nonlinear, work, grad2, hess2, tension, True)
+            new = potential(trial, near, base, lines, anchor, weak, rest, guide, pull, pull_point, moment, nonlinear, work, grad2, hess2, tension, WITH_TANGENT)
             evaluations += 1
             if new <= energy + 1e-4 * scale * slope + 1e-10 * abs(energy):
                 accepted = True
@@ -211,7 +212,7 @@ def settle(q, free, level, springs, femoral_compliance, lines, anchor, weak, res
         if not accepted:
             done = shift > 1e6
             shift = max(10.0 * shift, 10.0)
-            energy = potential(q, near, base, lines, anchor, weak, rest, guide, pull, pull_point, moment, nonlinear, work, grad, hess, tension, True)
+            energy = potential(q, near, base, lines, anchor, weak, rest, guide, pull, pull_point, moment, nonlinear, work, grad, hess, tension, WITH_TANGENT)
             evaluations += 1
             continue
         energy = new
@@ -223,7 +224,7 @@ def settle(q, free, level, springs, femoral_compliance, lines, anchor, weak, res
     if _moved(q, base, reach) > FRESH:  # the search gave up: what is unbalanced here?
         rotation(q, rot)
         place(q, rot, level, springs, femoral_compliance, margin, near, base)
-        potential(q, near, base, lines, anchor, weak, rest, guide, pull, pull_point, moment, nonlinear, work, grad, hess, tension, True)
+        potential(q, near, base, lines, anchor, weak, rest, guide, pull, pull_point, moment, nonlinear, work, grad, hess, tension, WITH_TANGENT)
         evaluations, placings = evaluations + 1, placings + 1
     return _scaled(grad, hess, free, force, tangent), used, evaluations, placings
 

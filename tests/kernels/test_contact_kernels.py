@@ -104,7 +104,7 @@ class _Problem:
         grad, hess, tension = np.zeros(self.n), np.zeros((self.n, self.n)), np.zeros(5)
         pull, point, moment = self.load
         value = equilibrium.potential(q, self.near, self.base, self.lines, self.anchor, self.weak, self.rest, self.guide, pull, point, moment, nonlinear,
-                                      self.work, grad, hess, tension, tangent)
+                                      self.work, grad, hess, tension, np.int64(tangent))
         return value, grad, hess
 
 
