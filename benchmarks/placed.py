@@ -130,7 +130,7 @@ def placed_at(knee: PreparedKnee, springs: SpringSet, q: Array) -> Placed:
     """Return the springs of a body placed at q (n,), and the motion `MOVED` since."""
     groups = len(springs.names)
     chunks = len(springs.home) // kernels.CHUNK + 2 * groups
-    near = (np.zeros(chunks * kernels.ROWS * kernels.CHUNK), np.zeros(chunks * (kernels.CHUNK // kernels.BLOCK), np.int64), np.zeros(chunks, np.int64),
+    near = (np.zeros(chunks * kernels.ROWS * kernels.CHUNK, np.float32), np.zeros(chunks * (kernels.CHUNK // kernels.BLOCK), np.int64), np.zeros(chunks, np.int64),
             np.zeros(groups + 1, np.int64))
     base, rot, moved = np.zeros(23), np.zeros((5, 3)), np.zeros((5, 3))
     rotation(q, rot)

@@ -53,7 +53,7 @@ def innermost_loops(text: str) -> list[Loop]:
         if jump and label.get(jump[1], i) < i:
             spans.append((label[jump[1]], i))
     inner = [(a, b) for a, b in spans if not any((c, d) != (a, b) and a <= c and d <= b for c, d in spans)]
-    return [Loop(vector=_count(r"vfn?m(add|sub)\d+pd.*%[yz]mm", lines[a:b]), scalar=_count(r"vfn?m(add|sub)\d+sd", lines[a:b]),
+    return [Loop(vector=_count(r"vfn?m(add|sub)\d+ps.*%[yz]mm", lines[a:b]), scalar=_count(r"vfn?m(add|sub)\d+s[sd]", lines[a:b]),
                  gathers=_count(r"\bvp?gather", lines[a:b]), calls=_count(r"\bcallq?\b", lines[a:b])) for a, b in inner]
 
 

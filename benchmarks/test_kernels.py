@@ -14,7 +14,8 @@ from kneeload.kernels import springs as kernels
 from kneeload.kernels.level_set import level_set_at
 
 ROUNDS = {"rounds": 100, "iterations": 5, "warmup_rounds": 2}
-TABLE_ERROR_MM = 1e-5  # difference between the polynomials of the table, kept in float32, and the spline
+TABLE_ERROR_MM = 2e-5  # difference between the polynomials of the table, kept and evaluated in single precision, and the spline
+SINGLE = 1e-6  # what single precision may differ from the same sums in double precision, over the largest
 
 
 @pytest.fixture(scope="module")
@@ -34,11 +35,11 @@ def test_springs_of_the_plates(benchmark: BenchmarkFixture, knee: Placed, name: 
     benchmark.pedantic(knee.add, (kernel, sums), **ROUNDS)
     found, known = knee.add(kernel, np.zeros(kernels.SUMS)), naive.plates(knee)
     if name == "add_forces":  # the moment stands where the antisymmetric part of B is
-        assert found[:4] == pytest.approx(known[:4], rel=1e-10)
+        assert found[:4] == pytest.approx(known[:4], abs=SINGLE * np.abs(known[:4]).max())
         moment = np.array([known[9] - known[11], known[10] - known[6], known[5] - known[7]])
-        assert [found[9], found[10], found[5]] == pytest.approx(moment, rel=1e-9, abs=1e-9 * np.abs(known).max())
+        assert [found[9], found[10], found[5]] == pytest.approx(moment, abs=SINGLE * np.abs(known).max())
     else:
-        assert found == pytest.approx(known, rel=1e-9, abs=1e-12 * np.abs(known).max())
+        assert found == pytest.approx(known, abs=SINGLE * np.abs(known).max())
     _about(benchmark, knee.size(0, knee.plain_chunks))
 
 
@@ -47,8 +48,8 @@ def test_springs_of_the_menisci(benchmark: BenchmarkFixture, knee: Placed) -> No
     sums, wedge = knee.add_menisci(np.zeros(kernels.SUMS), np.zeros(kernels.WEDGE))
     rows = naive.rows_of(knee.near[0], knee.near[2], knee.plain_chunks, int(knee.near[3][-1]))
     known, own = naive.sums_of(rows, knee.turn, knee.shift, knee.outward)
-    assert sums == pytest.approx(known, rel=1e-9, abs=1e-12 * np.abs(known).max())
-    assert wedge == pytest.approx(own, rel=1e-9, abs=1e-12 * np.abs(own).max())
+    assert sums == pytest.approx(known, abs=SINGLE * np.abs(known).max())
+    assert wedge == pytest.approx(own, abs=SINGLE * np.abs(own).max())
     _about(benchmark, rows.shape[1])
 
 
@@ -103,16 +104,17 @@ def test_exact_spline(benchmark: BenchmarkFixture, knee: Placed) -> None:
 def test_pressures_and_sums_of_a_frame(benchmark: BenchmarkFixture, knee: Placed) -> None:
     count, groups, work = int(knee.springs.start[-1]), len(knee.springs.names), workspace()
     pressure, triangle = np.zeros(count, np.float32), np.full(count, -1, np.int32)
-    force, scalars = np.zeros((groups, 3)), np.zeros((groups, 5))
+    force, scalars, peak = np.zeros((groups, 3)), np.zeros((groups, 5)), np.zeros(2)
+    home = (knee.springs.home, knee.springs.start, knee.springs.side)
 
     def once() -> None:
         force[:], scalars[:], pressure[:] = 0.0, 0.0, 0.0
-        fields.report(knee.q, knee.knee.level, knee.near, knee.base, knee.springs.home, False, work, pressure, triangle, force, scalars)
+        fields.report(knee.q, knee.knee.level, knee.near, knee.base, home, False, work, 0, 1, pressure, triangle, force, scalars, peak)
 
     benchmark.pedantic(once, **ROUNDS)
     rows, zero = naive.rows_of(knee.near[0], knee.near[2], 0, knee.plain_chunks), np.zeros((3, 3))
     known, _ = naive.sums_of(rows, zero, np.zeros(3))
-    assert -force[:knee.groups].sum(axis=0) == pytest.approx(known[1:4], rel=1e-9)
+    assert -force[:knee.groups].sum(axis=0) == pytest.approx(known[1:4], abs=SINGLE * np.abs(known).max())
     assert scalars[:, 1].sum() == pytest.approx((pressure * knee.springs.area).sum(), rel=1e-6)  # pressures are float32
     assert ((pressure > 0.0) <= (triangle >= 0)).all()
     _about(benchmark, knee.size(0, int(knee.near[3][-1])))

@@ -62,7 +62,7 @@ def compile_contact() -> None:
                         guide=np.zeros((1, 4)), start=np.zeros((1, 6)), free=np.ones(6, bool), flexion=np.zeros(1), loads=loads, nonlinear=False, tolerance=1e-6)
     poses(frames.q)
     compartment(springs, frames, [0], np.array([[0.0, 1.0, 0.0]]), slice(None))
-    surface_fields(springs, frames, slice(None))
+    surface_fields(springs, frames)
 
 
 def _marker() -> Path | None:

@@ -16,7 +16,7 @@ def test_the_simulation_adds_no_variant_of_the_contact_chain() -> None:
         "from kneeload import Case, simulate, warmup\n"
         "from kneeload.kernels import equilibrium, fields\n"
         "warmup.compile_contact(); simulate(Case())\n"
-        "print([len(kernel.signatures) for kernel in (equilibrium.solve_frames, fields.area_percentiles)])"
+        "print([len(kernel.signatures) for kernel in (equilibrium.solve_frames, fields.area_percentile)])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split("\n")[0] == "[1, 1]"
 

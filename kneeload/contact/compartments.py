@@ -8,9 +8,6 @@ from numpy.typing import NDArray
 from kneeload.contact.cycle import CompartmentContact, SurfaceField
 from kneeload.contact.solver import BodyFrames
 from kneeload.contact.springs import SpringSet
-from kneeload.kernels import fields as kernels
-
-PEAK_SHARE = 0.01  # the peak pressure is what one per cent of the area in contact exceeds: single triangles are noise
 
 
 def compartment(springs: SpringSet, frames: BodyFrames, groups: list[int], axis: NDArray[np.float64] | None, keep: slice) -> CompartmentContact:
@@ -18,7 +15,7 @@ def compartment(springs: SpringSet, frames: BodyFrames, groups: list[int], axis:
 
     Args:
         springs, frames: of the body.
-        groups: numbers of the surfaces of the compartment.
+        groups: numbers of the surfaces of the compartment, all on one side.
         axis: (T, 3) no unit, femur frame; the force is the component of the contact force against it; None = size of the resultant.
         keep: frames.
     """
@@ -30,23 +27,17 @@ def compartment(springs: SpringSet, frames: BodyFrames, groups: list[int], axis:
     safe_area, safe_normal = np.where(touching, area, 1.0), np.where(normal > 0.0, normal, 1.0)
     centre = np.where(touching[:, None], total[:, 2:] / safe_normal[:, None], np.nan)
     meniscus = [j for j, g in enumerate(groups) if "meniscus" in springs.names[g]]
-    peak = np.zeros(len(area))
-    kernels.area_percentiles(frames.pressure[keep], springs.area, np.array([springs.start[g] for g in groups]),
-                             np.array([springs.start[g + 1] for g in groups]), PEAK_SHARE, peak)
     size = np.linalg.norm(force, axis=1) if axis is None else -(force * axis).sum(axis=1)
     return CompartmentContact(
-        force=_fixed(size), peak_pressure=_fixed(peak), mean_pressure=_fixed(np.where(touching, normal / safe_area, 0.0)), contact_area=_fixed(area),
+        force=_fixed(size), peak_pressure=_fixed(frames.peak[keep, springs.side[groups[0]]]), mean_pressure=_fixed(np.where(touching, normal / safe_area, 0.0)), contact_area=_fixed(area),
         centre_of_pressure=_fixed(centre), meniscus_share=_fixed(scalars[:, meniscus, 1].sum(axis=1) / safe_normal),
     )
 
 
-def surface_fields(springs: SpringSet, frames: BodyFrames, keep: slice) -> tuple[SurfaceField, ...]:
-    """Return pressure and touched triangle of every surface of a body over the kept frames."""
-    fields = []
-    for g, name in enumerate(springs.names):
-        columns = slice(int(springs.start[g]), int(springs.start[g + 1]))
-        fields.append(SurfaceField(name=name, pressure=_fixed(frames.pressure[keep, columns]), femur_triangle=_fixed(frames.triangle[keep, columns])))
-    return tuple(fields)
+def surface_fields(springs: SpringSet, frames: BodyFrames) -> tuple[SurfaceField, ...]:
+    """Return pressure and touched triangle of every surface of a body over the frames behind the lead."""
+    return tuple(SurfaceField(name=name, pressure=_fixed(pressure), femur_triangle=_fixed(triangle))
+                 for name, pressure, triangle in zip(springs.names, frames.pressure, frames.triangle))
 
 
 def _fixed(values: NDArray) -> NDArray:

@@ -230,7 +230,7 @@ def _cycle(knee: PreparedKnee, tibia: BodyFrames, tibia_pose: Array, patella: Bo
         femur_from_patella=_fixed(poses(patella.q[keep])),
         medial=sides[0], lateral=sides[1],
         patellofemoral=compartment(knee.patella, patella, [0], None, keep),
-        fields=surface_fields(knee.tibia, tibia, keep) + surface_fields(knee.patella, patella, keep),
+        fields=surface_fields(knee.tibia, tibia) + surface_fields(knee.patella, patella),
         ligament_names=knee.tibia_lines.names + knee.patella_lines.names,
         ligament_force=_fixed(np.hstack([tibia.tension[keep], patella.tension[keep]])),
         patellar_tendon_force=_fixed(np.linalg.norm(_tendon_pull(knee, patella, tibia_pose)[keep], axis=1)) if tendon.any() else _fixed(np.zeros(len(flexion))),

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from kneeload.contact.compartments import PEAK_SHARE
 from kneeload.contact.cycle import COMPARTMENTS, ContactCycle, SurfaceField
 from kneeload.kernels import fields as kernels
 from kneeload.subject.anatomy import MOAKS_REGIONS, KneeAnatomy
@@ -139,10 +138,10 @@ def _add(label: NDArray[np.int64], where: Array, pressure: NDArray[np.float32], 
 def _peaks(pressure: NDArray[np.float32], area: Array, label: NDArray[np.int64], peak: Array) -> None:
     """Set the peak (R,) MPa of each region that touches in one frame."""
     order = np.argsort(label, kind="stable")
-    pressure, area = np.ascontiguousarray(pressure[order]), np.ascontiguousarray(area[order])
-    border = np.searchsorted(label[order], np.arange(len(peak) + 1))
+    number = np.arange(len(peak) + 1)
+    border = np.searchsorted(label[order], number)
     for r in np.flatnonzero(np.diff(border)):
-        peak[r] = kernels.area_percentile(pressure, area, border[r: r + 1], border[r + 1: r + 2], PEAK_SHARE)
+        peak[r] = kernels.area_percentile(pressure[order].astype(float), area[order], border, number[:-1], r, kernels.PEAK_SHARE)
 
 
 def _fixed(values: Array) -> Array:

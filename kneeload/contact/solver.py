@@ -54,13 +54,14 @@ class BodyLoads:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class BodyFrames:
-    """Answer of `solve_body` (T frames, n coordinates, k lines, g surfaces, M triangles of all surfaces).
+    """Answer of `solve_body` (T frames, n coordinates, k lines, g surfaces of m triangles each).
 
     Attributes:
         q: (T, n) rad and mm; coordinates of the pose and expansions of the menisci.
         tension: (T, k) N.
-        pressure: (T, M) MPa.
-        triangle: (T, M) no unit; triangle of the target, -1 when none is touched.
+        pressure: for each surface (F, m) MPa, of the F frames behind the lead.
+        triangle: for each surface (F, m) no unit; triangle of the target, -1 when none is touched.
+        peak: (T, 2) MPa; pressure that one per cent of the area in contact exceeds, of the surfaces on each side (patella: all on the first).
         force: (T, g, 3) N, on the body, femur frame.
         scalars: (T, g, 5): area mm2, normal force N, normal force times x, y, z (N mm, frame of the body).
         residual: (T,) no unit.
@@ -70,10 +71,11 @@ class BodyFrames:
 
     q: Array
     tension: Array
-    pressure: NDArray[np.float32]
-    triangle: NDArray[np.int32]
+    pressure: tuple[NDArray[np.float32], ...]
+    triangle: tuple[NDArray[np.int32], ...]
     force: Array
     scalars: Array
+    peak: Array
     residual: Array
     iterations: NDArray[np.int64]
     status: NDArray[np.int8]
@@ -101,20 +103,28 @@ def solve_body(
         limit: (6,) rad and mm; a pose farther from rest than this is out of joint (`kneeload.kernels.equilibrium._astray`).
     """
     frames, n = start.shape
-    total, groups, k = int(springs.start[-1]), len(springs.names), len(lines.names)
+    groups, k, shown = len(springs.names), len(lines.names), frames - lead
+    pressure, triangle = np.zeros(shown * int(springs.start[-1]), np.float32), np.full(shown * int(springs.start[-1]), -1, np.int32)
     out = BodyFrames(
-        q=np.zeros((frames, n)), tension=np.zeros((frames, k)), pressure=np.zeros((frames, total), np.float32),
-        triangle=np.full((frames, total), -1, np.int32), force=np.zeros((frames, groups, 3)), scalars=np.zeros((frames, groups, 5)),
-        residual=np.zeros(frames), iterations=np.zeros((frames, 3), np.int64), status=np.zeros(frames, np.int8),
+        q=np.zeros((frames, n)), tension=np.zeros((frames, k)), pressure=_by_surface(pressure, springs, shown), triangle=_by_surface(triangle, springs, shown),
+        force=np.zeros((frames, groups, 3)), scalars=np.zeros((frames, groups, 5)), peak=np.zeros((frames, 2)), residual=np.zeros(frames),
+        iterations=np.zeros((frames, 3), np.int64), status=np.zeros(frames, np.int8),
     )
     packed = tuple(_plain(a) for a in (lines.point.reshape(k, 3), lines.stiffness, lines.slack, lines.toe))
     options = np.array([MARGIN_MM, springs.reach_mm, tolerance, STEPS])
+    home = (springs.home, springs.start, springs.side)
     solve_frames(
-        lead, _plain(start), np.array(free, dtype=np.bool_), level, springs.arrays, springs.home, femoral_compliance, packed, _plain(anchor), _plain(weak),
+        lead, _plain(start), np.array(free, dtype=np.bool_), level, springs.arrays, home, femoral_compliance, packed, _plain(anchor), _plain(weak),
         _plain(rest), _plain(guide), _plain(flexion), _plain(loads.force), _plain(loads.point), _plain(loads.moment), _plain(loads.size), nonlinear, options, _plain(limit),
-        out.q, out.tension, out.pressure, out.triangle, out.force, out.scalars, out.residual, out.iterations, out.status,
+        out.q, out.tension, pressure, triangle, out.force, out.scalars, out.peak, out.residual, out.iterations, out.status,
     )
     return out
+
+
+def _by_surface(flat: NDArray, springs: SpringSet, frames: int) -> tuple[NDArray, ...]:
+    """Views (F, m) of each surface on a flat array of all."""
+    borders = frames * springs.start
+    return tuple(flat[i:j].reshape(frames, -1) if j > i else flat[i:j].reshape(frames, 0) for i, j in zip(borders[:-1], borders[1:]))
 
 
 def _plain(values: Array) -> Array:

@@ -16,7 +16,8 @@ from kneeload.subject.surface import TriangleMesh
 
 Array = NDArray[np.float64]
 CLUSTER = 8  # blocks per cluster
-JUMP_MM = 2.5  # between neighbours on the Morton curve, beyond which a block ends
+LINE = 16  # single-precision numbers in a cache line
+SLOPE = np.array([0.0, 1.0, 0.0])  # of 1, u, u^2 in the middle of a cell
 BAND_SPACINGS = (-1.5, 1.2)  # level set at the nodes around which expansions are kept, over their distance
 
 
@@ -54,6 +55,7 @@ class SpringSet:
         arrays: the tuple `springs` of `kneeload.kernels.springs`: (B, ...) values per block of springs, units there (mm, MPa).
         home: (8 B,) no unit; place of each spring (padding too) among all triangles of the surfaces, one surface after the other.
         start: (g + 1,) no unit; first triangle of each surface in that order.
+        side: (g,) no unit; compartment of each surface: 1 for a lateral one, 0 for the others.
         area: (M,) mm2 of all triangles.
         reach_mm: distance from the origin of the body to the farthest spring, mm.
         movable: number of surfaces that can move outwards.
@@ -63,6 +65,7 @@ class SpringSet:
     arrays: tuple[NDArray[np.float64] | NDArray[np.int64], ...]
     home: NDArray[np.int64]
     start: NDArray[np.int64]
+    side: NDArray[np.int64]
     area: Array
     reach_mm: float
     movable: int
@@ -81,20 +84,6 @@ def triangle_geometry(mesh: TriangleMesh) -> tuple[Array, Array, Array]:
     return corner.mean(axis=1), cross / np.where(twice > 0.0, twice, 1.0)[:, None], 0.5 * twice
 
 
-def _morton(points: Array) -> NDArray[np.int64]:
-    """Order of points (n, 3) along a Morton curve of 10 bits per axis: neighbours in the order are neighbours in space."""
-    if len(points) == 0:
-        return np.zeros(0, np.int64)
-    low = points.min(axis=0)
-    size = max(float((points.max(axis=0) - low).max()), 1e-9)
-    cell = np.minimum((points - low) / size * 1024.0, 1023.0).astype(np.int64)
-    code = np.zeros(len(points), np.int64)
-    for bit in range(10):
-        for axis in range(3):
-            code |= ((cell[:, axis] >> bit) & 1) << (3 * bit + axis)
-    return np.argsort(code, kind="stable")
-
-
 def level_tuple(level_set: LevelSet, *, expansions: bool = True) -> tuple:
     """Return the tuple `level` of `kneeload.kernels.level_set`; with `expansions` its table is filled where contact happens, as `place` needs it."""
     shape = level_set.coefficients.shape
@@ -109,10 +98,11 @@ def level_tuple(level_set: LevelSet, *, expansions: bool = True) -> tuple:
     cells = np.flatnonzero(kept)
     child = np.where(over.reshape(-1) > 0.0, 0, -1).astype(np.int32)
     child[cells] = np.arange(1, len(cells) + 1)
-    entries = np.zeros((len(cells) + 1, ENTRY), np.float32)
+    buffer = np.zeros((len(cells) + 2) * ENTRY, np.float32)
+    entries = buffer[-(buffer.ctypes.data // 4) % LINE:][:(len(cells) + 1) * ENTRY].reshape(-1, ENTRY)  # an entry begins where a cache line does
     entries[0, 0] = FAR
     entries[1:, :27] = _polynomials(level_set.coefficients, level_set.spacing_mm, cells)
-    entries[1:, 27:54] = _polynomials(level_set.thickness_mm, level_set.spacing_mm, cells)
+    entries[1:, 27:31] = _linear(_polynomials(level_set.thickness_mm, level_set.spacing_mm, cells), level_set.spacing_mm)
     return (*level, _flat(child, np.int32), _flat(entries, np.float32))
 
 
@@ -123,6 +113,14 @@ def _polynomials(coefficients: NDArray, spacing_mm: float, cells: NDArray[np.int
     step = np.arange(-1, 2)
     near = (step[:, None, None] * ny + step[:, None]) * nz + step
     return np.asarray(coefficients.reshape(-1)[cells[:, None] + near.reshape(-1)] @ np.kron(np.kron(own, own), own).T)
+
+
+def _linear(polynomials: Array, spacing_mm: float) -> Array:
+    """Value and gradient (n, 4) of the linear functions that fit polynomials (n, 27) best over their cells."""
+    mean = np.array([1.0, 0.0, spacing_mm**2 / 12.0])  # of 1, u, u^2 over a cell
+    rest = np.kron(np.kron(mean, mean), mean)
+    slopes = [np.kron(np.kron(*pair), last) for pair, last in (((SLOPE, mean), mean), ((mean, SLOPE), mean), ((mean, mean), SLOPE))]
+    return np.asarray(polynomials @ np.column_stack([rest, *slopes]))
 
 
 def _flat(values: NDArray, dtype: type) -> NDArray:
@@ -181,25 +179,30 @@ def build_springs(castings: Sequence[Casting]) -> SpringSet:
     spring = table.reshape(-1, BLOCK, COLUMNS).transpose(0, 2, 1)
     return SpringSet(
         names=tuple(c.name for c in castings),
-        arrays=(np.ascontiguousarray(spring).reshape(-1), np.concatenate([[0], np.cumsum(blocks)]), np.ascontiguousarray(sphere), clusters,
+        arrays=(np.ascontiguousarray(spring, dtype=np.float32).reshape(-1), np.concatenate([[0], np.cumsum(blocks)]), np.ascontiguousarray(sphere), clusters,
                 _spheres(table[:, :3], clusters * BLOCK)),
-        home=np.concatenate(homes).astype(np.int64), start=start, area=np.concatenate(areas),
+        home=np.concatenate(homes).astype(np.int64), start=start,
+        side=np.array([int("lateral" in c.name) for c in castings], np.int64), area=np.concatenate(areas),
         reach_mm=float(np.sqrt((table[:, :3] ** 2).sum(axis=1).max())) if len(table) else 0.0,
         movable=sum(c.outward is not None for c in castings),
     )
 
 
 def _blocks(points: Array) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Numbers (8 B,) of points (n, 3), mm, in blocks of 8 neighbours, and which of them only fill a block up: copies of its first one.
+    """Numbers (8 B,) of points (n, 3), mm, in blocks of 8 neighbours, and which of them only fill the last block up: copies of its first one.
 
-    Blocks follow the Morton curve and end where it jumps by more than `JUMP_MM`, so that a block is a small patch of its surface.
+    Halves of halves, each cut across its longest side at a whole number of blocks, so that a block is a small patch of its surface.
     """
-    order = _morton(points)
-    jump = np.linalg.norm(np.diff(points[order], axis=0), axis=1) > JUMP_MM
-    run = np.concatenate([[0], np.cumsum(jump)])[: len(order)]
-    place = np.arange(len(order)) - np.searchsorted(run, run)
-    block = np.cumsum(place % BLOCK == 0) - 1
-    slots = np.full((int(block[-1]) + 1 if len(block) else 0, BLOCK), -1)
-    slots[block, place % BLOCK] = order
-    filler = slots < 0
-    return np.where(filler, slots[:, :1], slots).reshape(-1), filler.reshape(-1)
+    order, border = np.arange(len(points)), np.array([0, -(-len(points) // BLOCK)])
+    while (np.diff(border) > 1).any():
+        first = np.minimum(border * BLOCK, len(points))
+        part = np.repeat(np.arange(len(border) - 1), np.diff(first))
+        here = points[order]
+        low, high = np.minimum.reduceat(here, first[:-1]), np.maximum.reduceat(here, first[:-1])
+        axis = (high - low).argmax(axis=1)
+        rows = np.arange(len(axis))
+        along = (here[np.arange(len(here)), axis[part]] - low[rows, axis][part]) / np.maximum((high - low)[rows, axis], 1e-9)[part]
+        order = order[np.argsort(2.0 * part + along, kind="stable")]
+        border = np.unique(np.concatenate([border, border[:-1] + (np.diff(border) + 1) // 2]))
+    filler = np.arange(-(-len(points) // BLOCK) * BLOCK) >= len(points)
+    return np.concatenate([order, np.repeat(order[len(points) // BLOCK * BLOCK:][:1], filler.sum())]), filler

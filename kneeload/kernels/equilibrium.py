@@ -11,11 +11,12 @@ from kneeload.kernels.lines import add_lines, add_point
 from kneeload.kernels.options import kernel
 from kneeload.kernels.pose import pose_terms, rotation, wedge_terms
 from kneeload.kernels.small_systems import solve_spd
-from kneeload.kernels.springs import BLOCK, CHUNK, ROWS, SUMS, WEDGE, add_forces, add_meniscus, add_springs, motion_since, place
+from kneeload.kernels.springs import BLOCK, CHUNK, ROWS, SUMS, WEDGE, add_forces, add_meniscus, add_meniscus_forces, add_springs, motion_since, place
 
 FORCE_ALONE, WITH_TANGENT = np.int64(0), np.int64(1)  # numpy integers: literals would compile `potential` twice
 LENGTH = 20.0  # mm; half the distance between the compartments: turns moments into forces, and angles into lengths
-ROUGH = 100.0  # tolerance at which springs are placed anew, over the final one
+TAKE, TRY, REBASE = 0, 1, 2  # what `settle` evaluates: a pose that it takes, one that has to be better, the old pose on springs placed elsewhere
+NOISE = 3e-7  # unbalanced force over the load below which single precision cannot tell one pose from the next
 GOOD = 1e-3  # unbalanced force over the load up to which a frame counts as converged
 STALE = 2.0  # mm; springs placed this far away still serve for a first step
 SHORT = 1.0  # mm; longest step that is taken without asking whether the energy falls
@@ -33,7 +34,7 @@ def potential(q, near, base, lines, anchor, weak, rest, guide, pull, pull_point,
     coordinates (capsule on the pose, hoop and horns on the menisci). guide (4,): stiffness N/mm across a unit vector (3), femur frame:
     pulls that turn back when the body moves sideways. pull (3,) N, femur frame, acts at pull_point (3,) mm of the body.
     moment (2,) N mm does work on b and c: a moment about the floating axis and about the long axis of the body.
-    work: (rot (5, 3), turn (3, 3), shift (3,), sums (34,), wedge (11,), axes (3, 3)). Menisci always give their part of the Hessian.
+    work: (rot (5, 3), turn (3, 3), shift (3,), sums (34,), wedge (11,), axes (3, 3)).
     """
     rot, turn, shift, sums, wedge, axes = work
     n = q.size
@@ -61,7 +62,10 @@ def potential(q, near, base, lines, anchor, weak, rest, guide, pull, pull_point,
     for m in range(n - 6):
         for i in range(WEDGE):
             wedge[i] = 0.0
-        add_meniscus(table, chunk_size, chunk_group[plain + m], chunk_group[plain + m + 1], turn, shift, q[6 + m] - base[12 + m], nonlinear, sums, wedge)
+        if tangent:
+            add_meniscus(table, chunk_size, chunk_group[plain + m], chunk_group[plain + m + 1], turn, shift, q[6 + m] - base[12 + m], nonlinear, sums, wedge)
+        else:
+            add_meniscus_forces(table, chunk_size, chunk_group[plain + m], chunk_group[plain + m + 1], turn, shift, q[6 + m] - base[12 + m], nonlinear, sums, wedge)
         wedge_terms(wedge, rot, 6 + m, grad, hess, tangent)
     add_lines(lines, anchor, rot, t, sums, tension)
     x = rot[0, 0] * pull_point[0] + rot[0, 1] * pull_point[1] + rot[0, 2] * pull_point[2]
@@ -92,8 +96,8 @@ def _add_guide(q, rest, guide, grad, hess, tangent):
 
 
 @kernel
-def _scaled(grad, hess, free, force, tangent):
-    """Copy gradient and Hessian with angles counted as lengths (angle x LENGTH); returns the norm of the free part, N."""
+def _scaled(grad, hess, free, force, tangent, with_tangent):
+    """Copy gradient and, if with_tangent, Hessian with angles counted as lengths (angle x LENGTH); returns the norm of the free part, N."""
     n = grad.size
     norm = 0.0
     for i in range(n):
@@ -101,7 +105,7 @@ def _scaled(grad, hess, free, force, tangent):
         force[i] = -grad[i] * si
         if free[i]:
             norm += force[i] * force[i]
-        for j in range(n):
+        for j in range(n if with_tangent else 0):
             tangent[i, j] = hess[i, j] * si * (1.0 / LENGTH if j < 3 else 1.0)
     return math.sqrt(norm)
 
@@ -128,105 +132,98 @@ def _moved(q, base, reach):
 
 
 @kernel
+def _stepped(q, step, scale, trial):
+    """Fill trial (n,) with q + scale step, the angles of step (n,) counted as lengths."""
+    for i in range(q.size):
+        trial[i] = q[i] + scale * step[i] * (1.0 / LENGTH if i < 3 else 1.0)
+
+
+@kernel
 def settle(q, free, level, springs, femoral_compliance, lines, anchor, weak, rest, guide, pull, pull_point, moment, nonlinear, options, near, base, work, tension):
     """Find the pose of least energy from q (n,), in place: Newton with the exact tangent, shifted where it is not positive definite.
 
     options = (margin mm, reach mm, tolerance N, steps). The first step uses the springs as they were placed for the frame before; then they
-    are placed anew, and again until the body moves by less than FRESH, so the answer satisfies the level set itself. reach is the distance from the body's origin to its farthest spring.
-    Returns (unbalanced force N, Newton steps, evaluations, placings); the force is that of springs placed no farther than FRESH from the answer,
-    however the search ended.
+    are placed where that step ends, and again until the body moves by less than FRESH, so the answer satisfies the level set itself. Within
+    FRESH the tangent is kept as long as each step takes nine tenths of what is unbalanced. reach is the distance from the body's origin to
+    its farthest spring. Returns (unbalanced force N, Newton steps, evaluations, placings); the force is that of springs placed no farther
+    than FRESH from the answer, however the search ended.
     """
     margin, reach, tolerance, steps = options[0], options[1], options[2], int(options[3])
     n = q.size
-    rot = work[0]
-    grad, force, step, trial, grad2 = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n)
-    hess, tangent, factor, hess2 = np.zeros((n, n)), np.zeros((n, n)), np.zeros((n, n)), np.zeros((n, n))
-    placings, evaluations, shift, norm = 0, 0, 0.0, 0.0
-    if _moved(q, base, reach) <= STALE:  # a first step on the springs as they were placed for the frame before
-        potential(q, near, base, lines, anchor, weak, rest, guide, pull, pull_point, moment, nonlinear, work, grad, hess, tension, WITH_TANGENT)
+    trial, step, grad, force, new_force = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n)
+    hess, tangent, factor = np.zeros((n, n)), np.zeros((n, n)), np.zeros((n, n))
+    used, evaluations, placings, tries = 0, 0, 0, 0
+    energy, norm, slope, scale, shift, wide = 0.0, np.inf, 0.0, 1.0, 0.0, margin
+    mode, with_tangent, ending, careful = TAKE, WITH_TANGENT, False, False
+    _copy(q, trial)
+    placing = _moved(q, base, reach) > STALE
+    opening = not placing
+    while True:
+        if placing:
+            rotation(trial, work[0])
+            place(trial, work[0], level, springs, femoral_compliance, wide, near, base)
+            placings, placing, wide = placings + 1, False, margin
+        new = potential(q if mode == REBASE else trial, near, base, lines, anchor, weak, rest, guide, pull, pull_point, moment, nonlinear, work, grad, hess,
+                        tension, FORCE_ALONE if mode == REBASE else with_tangent)
         evaluations += 1
-        _scaled(grad, hess, free, force, tangent)
-        if solve_spd(tangent, force, 0.0, free, factor, step):
-            longest = 0.0
-            for i in range(n):
-                longest = max(longest, abs(step[i]))
-            if longest <= SHORT:
-                for i in range(n):
-                    q[i] += step[i] * (1.0 / LENGTH if i < 3 else 1.0)
-    rotation(q, rot)
-    place(q, rot, level, springs, femoral_compliance, margin, near, base)
-    placings += 1
-    energy = potential(q, near, base, lines, anchor, weak, rest, guide, pull, pull_point, moment, nonlinear, work, grad, hess, tension, WITH_TANGENT)
-    evaluations += 1
-    used, done = 0, False
-    while used < steps and not done:
-        norm = _scaled(grad, hess, free, force, tangent)
-        if norm <= ROUGH * tolerance and _moved(q, base, reach) > FRESH:
-            if placings > 6:  # the body goes to and fro between two expansions: meet in the middle
-                for i in range(n):
-                    q[i] = 0.5 * (q[i] + base[15 + i])
-            rotation(q, rot)
-            place(q, rot, level, springs, femoral_compliance, margin, near, base)
-            placings += 1
-            energy = potential(q, near, base, lines, anchor, weak, rest, guide, pull, pull_point, moment, nonlinear, work, grad, hess, tension, WITH_TANGENT)
-            evaluations += 1
-            norm = _scaled(grad, hess, free, force, tangent)
-        if norm <= tolerance and _moved(q, base, reach) <= FRESH:
+        if mode == REBASE:
+            energy, mode = new, TRY
+            continue
+        new_norm = _scaled(grad, hess, free, new_force, tangent, with_tangent)
+        close = norm <= BOLD * tolerance and shift == 0.0
+        if mode == TRY and not (new <= energy + 1e-4 * scale * slope + 1e-10 * abs(energy) or (close and new_norm <= 0.5 * norm)):
+            tries += 1
+            if tries < 12 and with_tangent == WITH_TANGENT:
+                scale *= 0.5 if scale > 0.3 else 0.25
+                _stepped(q, step, scale, trial)
+                continue
+            if with_tangent == WITH_TANGENT:
+                ending = shift > 1e6
+                shift = max(10.0 * shift, 10.0)
+            _copy(q, trial)  # once more from here, with the tangent of this place
+            mode, with_tangent, careful, placing = TAKE, WITH_TANGENT, True, _moved(q, base, reach) > FRESH
+            continue
+        if mode == TRY:
+            shift = 0.0 if shift < 2.0 else 0.1 * shift
+            careful = new_norm > 0.1 * norm
+        energy, norm = new, new_norm
+        _copy(trial, q)
+        _copy(new_force, force)
+        moved = _moved(q, base, reach)
+        if ending or (norm <= tolerance and moved <= FRESH):
             break
-        used += 1
-        while not done and not solve_spd(tangent, force, shift, free, factor, step):
+        ending = used >= steps
+        while not ending and not solve_spd(tangent, force, shift, free, factor, step):
             shift = max(4.0 * shift, 1.0)
-            done = shift > 1e12
-        if done:
-            break
+            ending = shift > 1e12
+        if ending:
+            _copy(q, trial)
+            mode, with_tangent, placing = TAKE, WITH_TANGENT, moved > FRESH
+            continue
+        used += 1
         longest, slope = 0.0, 0.0
         for i in range(n):
             longest = max(longest, abs(step[i]))
             slope -= force[i] * step[i]
         scale = min(1.0, LONGEST / longest)
-        if shift == 0.0 and longest <= SHORT and norm <= BOLD * tolerance and _moved(q, base, reach) > FRESH:  # near: step and place at once
-            for i in range(n):
-                q[i] += step[i] * (1.0 / LENGTH if i < 3 else 1.0)
-            rotation(q, rot)
-            place(q, rot, level, springs, femoral_compliance, margin, near, base)
-            energy = potential(q, near, base, lines, anchor, weak, rest, guide, pull, pull_point, moment, nonlinear, work, grad, hess, tension, WITH_TANGENT)
-            evaluations, placings = evaluations + 1, placings + 1
-            continue
-        accepted = False
-        new = energy
-        for _ in range(12):
-            for i in range(n):
-                trial[i] = q[i] + scale * step[i] * (1.0 / LENGTH if i < 3 else 1.0)
-            if _moved(trial, base, reach) > STALE:
-                rotation(trial, rot)
-                place(trial, rot, level, springs, femoral_compliance, margin + _moved(trial, base, reach), near, base)
-                placings += 1
-                energy = potential(q, near, base, lines, anchor, weak, rest, guide, pull, pull_point, moment, nonlinear, work, grad2, hess2, tension, FORCE_ALONE)
-                evaluations += 1
-            new = potential(trial, near, base, lines, anchor, weak, rest, guide, pull, pull_point, moment, nonlinear, work, grad2, hess2, tension, WITH_TANGENT)
-            evaluations += 1
-            if new <= energy + 1e-4 * scale * slope + 1e-10 * abs(energy):
-                accepted = True
-                break
-            scale *= 0.5 if scale > 0.3 else 0.25
-        if not accepted:
-            done = shift > 1e6
-            shift = max(10.0 * shift, 10.0)
-            energy = potential(q, near, base, lines, anchor, weak, rest, guide, pull, pull_point, moment, nonlinear, work, grad, hess, tension, WITH_TANGENT)
-            evaluations += 1
-            continue
-        energy = new
-        _copy(trial, q)
-        _copy(grad2, grad)
-        for i in range(n):
-            _copy(hess2[i], hess[i])
-        shift = 0.0 if shift < 2.0 else 0.1 * shift
-    if _moved(q, base, reach) > FRESH:  # the search gave up: what is unbalanced here?
-        rotation(q, rot)
-        place(q, rot, level, springs, femoral_compliance, margin, near, base)
-        potential(q, near, base, lines, anchor, weak, rest, guide, pull, pull_point, moment, nonlinear, work, grad, hess, tension, WITH_TANGENT)
-        evaluations, placings = evaluations + 1, placings + 1
-    return _scaled(grad, hess, free, force, tangent), used, evaluations, placings
+        _stepped(q, step, scale, trial)
+        ahead = _moved(trial, base, reach)
+        near_by = shift == 0.0 and longest <= SHORT and (norm <= BOLD * tolerance or opening)
+        tries = 0
+        if opening or (near_by and ahead > FRESH):  # step and place at once, without asking whether the energy falls
+            if not near_by:
+                _copy(q, trial)
+            elif placings > 6:  # the body goes to and fro between two expansions: meet in the middle
+                for i in range(n):
+                    trial[i] = 0.5 * (trial[i] + base[15 + i])
+            shift = 0.0 if opening else shift
+            mode, placing, opening, with_tangent = TAKE, True, False, WITH_TANGENT
+        elif ahead > STALE:
+            mode, placing, wide, with_tangent = REBASE, True, margin + ahead, WITH_TANGENT
+        else:
+            mode = TRY
+            with_tangent = FORCE_ALONE if near_by and not careful else WITH_TANGENT
+    return norm, used, evaluations, placings
 
 
 @kernel
@@ -243,20 +240,20 @@ def _astray(q, rest, limit):
 
 @kernel
 def solve_frames(lead, start, free, level, springs, home, femoral_compliance, lines, anchor, weak, rest, guide, flexion, pull, pull_point, moment,
-                 load, nonlinear, options, limit, poses, tension, pressure, triangle, force, scalars, residual, iterations, status):
+                 load, nonlinear, options, limit, poses, tension, pressure, triangle, force, scalars, peak, residual, iterations, status):
     """Equilibrium of one body in every frame (T), each from the poses of the frames before it.
 
     lead: number of frames at the start that only lead to the others: solved roughly, not reported.
     start (T, n): separated poses to start from when there is nothing better; weak and rest (T, n); guide (T, 4); flexion (T,) rad is prescribed when free[0] is
     False; limit (6,): see `_astray`; anchor (T, k, 3), pull (T, 3), pull_point (T, 3), moment (T, 2), load (T,) N, the size of the load that the residual is measured by. When a frame does not converge it
     is tried from the pose of the frame before, from a separated pose, with the load put on in steps, and under springs towards rest that are taken
-    away in steps (HOLD); so is one that ends out of joint. Filled: poses (T, n), tension (T, k), pressure and triangle (T, N), force (T, g, 3),
-    scalars (T, g, 5), residual (T,), iterations (T, 3: steps, evaluations, placings), status (T,).
+    away in steps (HOLD); so is one that ends out of joint. Filled: poses (T, n), tension (T, k), pressure and triangle (flat, see `report`; of the
+    frames behind the lead), force (T, g, 3), scalars (T, g, 5), peak (T, c), residual (T,), iterations (T, 3: steps, evaluations, placings), status (T,).
     """
     frames, n = start.shape
     groups = springs[1].size - 1
     chunks = springs[2].shape[0] * BLOCK // CHUNK + groups
-    near = (np.zeros(chunks * ROWS * CHUNK), np.zeros(chunks * (CHUNK // BLOCK), np.int64), np.zeros(chunks, np.int64), np.zeros(groups + 1, np.int64))
+    near = (np.zeros(chunks * ROWS * CHUNK, np.float32), np.zeros(chunks * (CHUNK // BLOCK), np.int64), np.zeros(chunks, np.int64), np.zeros(groups + 1, np.int64))
     base = np.zeros(23)
     work = (np.zeros((5, 3)), np.zeros((3, 3)), np.zeros(3), np.zeros(SUMS), np.zeros(WEDGE), np.zeros((3, 3)))
     q, local, frame_pull, frame_moment, tight, grip = np.empty(n), np.empty(4), np.empty(3), np.empty(2), np.empty(tension.shape[1]), np.empty(n)
@@ -291,7 +288,7 @@ def solve_frames(lead, start, free, level, springs, home, femoral_compliance, li
                     frame_pull[i] = pull[k, i] * part
                 for i in range(2):
                     frame_moment[i] = moment[k, i] * part
-                local[2] = (options[2] if k >= lead else GOOD) * load[k]
+                local[2] = max(options[2] if k >= lead else GOOD, NOISE) * load[k]
                 norm, used, tried, placed = settle(q, free, level, springs, femoral_compliance, lines, anchor[k], grip, rest[k], guide[k], frame_pull,
                                                    pull_point[k], frame_moment, nonlinear, local, near, base, work, tight)
                 steps += used
@@ -312,7 +309,7 @@ def solve_frames(lead, start, free, level, springs, home, femoral_compliance, li
         residual[k] = best / load[k]
         iterations[k, 0], iterations[k, 1], iterations[k, 2] = steps, evaluations, placings
         if k >= lead:
-            report(q, level, near, base, home, nonlinear, work, pressure[k], triangle[k], force[k], scalars[k])
+            report(q, level, near, base, home, nonlinear, work, k - lead, frames - lead, pressure, triangle, force[k], scalars[k], peak[k])
         area = 0.0
         for g in range(groups):
             area += scalars[k, g, 0]

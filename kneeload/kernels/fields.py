@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
-from kneeload.kernels.layer import wedge_law
+from kneeload.kernels.layer import HALF, ONE, ZERO, wedge_law
 from kneeload.kernels.level_set import clamped
 from kneeload.kernels.options import kernel, kernel_inline
 from kneeload.kernels.pose import rotation
-from kneeload.kernels.springs import BE, BLOCK, CHUNK, N0, N1, N2, ROWS, S0, S1, S2, TH, A, T, W, Y, Z, motion_since, moved_level
+from kneeload.kernels.springs import BE, BLOCK, CHUNK, N0, N1, N2, ROWS, S0, S1, S2, TH, A, T, W, Y, Z, in_precision, motion_since, moved_level
 
-RIM = 1.2  # width of a triangle of area 1, mean over directions
+RIM = np.float32(1.2)  # width of a triangle of area 1, mean over directions
+PEAK_SHARE = 0.01  # the peak pressure is what one per cent of the area in contact exceeds: single triangles are noise
+LEAST = np.float32(1e-9)  # mm
 
 
 @kernel_inline
 def _touching_share(f, fx, fy, fz, nx, ny, nz, area):
     """Share of a triangle's area that touches, no unit: the rim of the contact cuts it where the depth, linear across it, is zero."""
     dot = fx * nx + fy * ny + fz * nz
-    width = RIM * math.sqrt(area * max(fx * fx + fy * fy + fz * fz - dot * dot, 0.0))
-    return min(max(0.5 - f / (width + 1e-9), 0.0), 1.0)
+    width = RIM * np.sqrt(area * max(fx * fx + fy * fy + fz * fz - dot * dot, ZERO))
+    return min(max(HALF - f / (width + LEAST), ZERO), ONE)
 
 
 @kernel_inline
 def _read(table, start, size, turn, shift, more, nonlinear, found):
     """The loop of `_read_chunk`; nonlinear is a constant in each copy, as in `kneeload.kernels.springs`."""
-    e00, e01, e02, e10, e11, e12, e20, e21, e22 = turn[0, 0], turn[0, 1], turn[0, 2], turn[1, 0], turn[1, 1], turn[1, 2], turn[2, 0], turn[2, 1], turn[2, 2]
-    t0, t1, t2 = shift[0], shift[1], shift[2]
-    area = normal = f0 = f1 = f2 = s0 = s1 = s2 = 0.0
+    e00, e01, e02, e10, e11, e12, e20, e21, e22, t0, t1, t2 = in_precision(table, turn, shift)
+    more = table.dtype.type(more)
+    area = normal = f0 = f1 = f2 = s0 = s1 = s2 = table.dtype.type(0.0)
     first = np.uint64(start)
     for j in range(np.uint64(size)):
         i = first + j
@@ -42,7 +42,7 @@ def _read(table, start, size, turn, shift, more, nonlinear, found):
         share = _touching_share(f, fx, fy, fz, n0, n1, n2, table[i + A])
         x, y, z = x + a, y + b, z + c
         found[j], found[j + Y], found[j + Z], found[j + W] = load, x, y, z
-        area += table[i + A] * share if table[i + W] > 0.0 else 0.0
+        area += table[i + A] * share if table[i + W] > ZERO else ZERO
         normal, f0, f1, f2 = normal + load, f0 + load * fx, f1 + load * fy, f2 + load * fz
         s0, s1, s2 = s0 + load * x, s1 + load * y, s2 + load * z
     return area, normal, f0, f1, f2, s0, s1, s2
@@ -58,22 +58,27 @@ def _read_chunk(table, start, size, turn, shift, more, nonlinear, found):
 
 
 @kernel
-def report(q, level, near, base, home, nonlinear, work, pressure, triangle, force, scalars):
-    """Write pressures of the placed springs and sum per group; home (N,): place of each spring in pressure and triangle (N,).
+def report(q, level, near, base, home, nonlinear, work, row, rows, pressure, triangle, force, scalars, peak):
+    """Write pressures of the placed springs of frame `row` out of `rows`, and sum per surface.
 
-    force (g, 3): N on the body, femur frame. scalars (g, 5): area mm2, normal force N and normal force times x, y, z of the spring (body frame).
+    home = (place (N,) of each spring among the M triangles of all surfaces, start (g + 1,) first triangle of each surface, side (g,) compartment of each)
+    pressure MPa and triangle, flat (rows M): one surface after the other, (rows, m) each. force (g, 3): N on the body, femur frame. scalars (g, 5):
+    area mm2, normal force N and normal force times x, y, z of the spring (body frame). peak (c,): MPa, see `area_percentile` and PEAK_SHARE.
     work: see `kneeload.kernels.equilibrium.potential`.
     """
     rot, turn, shift = work[0], work[1], work[2]
     rotation(q, rot)
     motion_since(rot, q[3:6], base, turn, shift)
     table, chunk_block, chunk_size, chunk_group = near
-    found = np.empty(4 * CHUNK)
+    place, start, side = home
     groups = chunk_group.size - 1
     plain = groups - (q.size - 6)
-    nearest, nx, ny, nz, ox, oy, oz, ih = level[2], level[3], level[4], level[5], level[6], level[7], level[8], level[9]
+    found = np.empty(4 * CHUNK, table.dtype)
+    pressed, area_of, border = np.empty(chunk_group[groups] * CHUNK), np.empty(chunk_group[groups] * CHUNK), np.zeros(groups + 1, np.int64)
+    grid, nearest, shape, count = level[3:10], level[2], (level[3] - 0.5, level[4] - 0.5, level[5] - 0.5), 0
     for g in range(groups):
         more = 0.0 if g < plain else q[6 + g - plain] - base[12 + g - plain]
+        first_place = start[g] * rows + row * (start[g + 1] - start[g]) - start[g]
         for m in range(chunk_group[g], chunk_group[g + 1]):
             first = m * (CHUNK // BLOCK)
             area, normal, f0, f1, f2, s0, s1, s2 = _read_chunk(table, m * ROWS * CHUNK, chunk_size[m], turn, shift, more, nonlinear, found)
@@ -86,24 +91,40 @@ def report(q, level, near, base, home, nonlinear, work, pressure, triangle, forc
                 scalars[g, 2 + j] += rot[0, j] * s0 + rot[1, j] * s1 + rot[2, j] * s2
             for i in range(chunk_size[m]):
                 if found[i] > 0.0:
-                    k = home[chunk_block[first + i // BLOCK] * BLOCK + i % BLOCK]
-                    pressure[k] = found[i] / table[np.uint64(m * ROWS * CHUNK + i) + A]
-                    u = np.int32(clamped((found[i + CHUNK] + q[3] - ox) * ih + 0.5, 0.0, nx - 0.5))
-                    v = np.int32(clamped((found[i + 2 * CHUNK] + q[4] - oy) * ih + 0.5, 0.0, ny - 0.5))
-                    w = np.int32(clamped((found[i + 3 * CHUNK] + q[5] - oz) * ih + 0.5, 0.0, nz - 0.5))
-                    triangle[k] = nearest[(u * np.int32(ny) + v) * np.int32(nz) + w]
+                    size = table[np.uint64(m * ROWS * CHUNK + i) + A]
+                    pressed[count], area_of[count] = found[i] / size, size
+                    k = first_place + place[chunk_block[first + i // BLOCK] * BLOCK + i % BLOCK]
+                    pressure[k] = pressed[count]
+                    triangle[k] = nearest[_node(grid, shape, found[i + CHUNK] + q[3], found[i + 2 * CHUNK] + q[4], found[i + 3 * CHUNK] + q[5])]
+                    count += 1
+        border[g + 1] = count
+    for c in range(peak.size):
+        peak[c] = area_percentile(pressed, area_of, border, side, c, PEAK_SHARE)
+
+
+@kernel_inline
+def _node(grid, shape, x, y, z):
+    """Number of the node nearest to a point, in the grid."""
+    _, ny, nz, ox, oy, oz, ih = grid
+    u = np.int32(clamped((x - ox) * ih + 0.5, 0.0, shape[0]))
+    v = np.int32(clamped((y - oy) * ih + 0.5, 0.0, shape[1]))
+    w = np.int32(clamped((z - oz) * ih + 0.5, 0.0, shape[2]))
+    return (u * np.int32(ny) + v) * np.int32(nz) + w
 
 
 @kernel
-def area_percentile(pressure, area, first, last, share):
-    """Pressure that only a `share` of the area in contact exceeds, columns first..last-1 of pressure (N,), by finer and finer histograms."""
+def area_percentile(pressure, area, border, side, chosen, share):
+    """Pressure (MPa) that only a `share` of the area in contact exceeds, by finer and finer histograms.
+
+    pressure, area (n,) MPa and mm2 of triangles of g surfaces, border (g + 1,) the first of each; those count whose side (g,) is `chosen`.
+    """
     count, top, total = 0, 0.0, 0.0
-    for i in range(first.size):
-        count += last[i] - first[i]
+    for g in range(side.size):
+        count += border[g + 1] - border[g] if side[g] == chosen else 0
     value, size = np.empty(count), np.empty(count)
     count = 0
-    for i in range(first.size):
-        for j in range(first[i], last[i]):
+    for g in range(side.size):
+        for j in range(border[g], border[g + 1] if side[g] == chosen else border[g]):
             if pressure[j] > 0.0:
                 value[count], size[count] = pressure[j], area[j]
                 top = max(top, value[count])
@@ -130,11 +151,3 @@ def area_percentile(pressure, area, first, last, share):
             b -= 1
         low, high = low + b * width, low + (b + 1) * width
     return min(high, top)
-
-
-@kernel
-def area_percentiles(pressure, area, first, last, share, peak):
-    """`area_percentile` of every frame: pressure (T, N), area (N,), peak (T,)."""
-    for k in range(pressure.shape[0]):
-        peak[k] = area_percentile(pressure[k], area, first, last, share)
-

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from kneeload.kernels.options import kernel, kernel_inline
 
-LOCKED = 0.9  # strain of the layer at which the nonlinear law goes on along its tangent
+ZERO, HALF, ONE, TWO, THREE = np.float32(0.0), np.float32(0.5), np.float32(1.0), np.float32(2.0), np.float32(3.0)  # so that single precision stays single
+LOCKED = np.float32(0.9)  # strain of the layer at which the nonlinear law goes on along its tangent
 
 
 @kernel_inline
@@ -15,15 +18,15 @@ def layer_law(d, k, h, nonlinear):
 
     Linear: p = k d. Nonlinear: p = -k h ln(1 - d/h) (Bei and Fregly 2004, PMC1680082), continued along its tangent from d = 0.9 h.
     """
-    d = max(d, 0.0)
+    d = max(d, ZERO)
     if not nonlinear:
-        return 0.5 * k * d * d, k * d, k if d > 0.0 else 0.0
+        return HALF * k * d * d, k * d, k if d > ZERO else ZERO
     limit = LOCKED * h
     s = min(d, limit)
-    log = math.log(1.0 - s / h)
-    p, slope = -k * h * log, k / (1.0 - s / h)
+    log = math.log(ONE - s / h)
+    p, slope = -k * h * log, k / (ONE - s / h)
     over = d - s
-    return k * h * ((h - s) * log + s) + over * (p + 0.5 * over * slope), p + over * slope, slope if d > 0.0 else 0.0
+    return k * h * ((h - s) * log + s) + over * (p + HALF * over * slope), p + over * slope, slope if d > ZERO else ZERO
 
 
 @kernel_inline
@@ -35,11 +38,11 @@ def wedge_law(d, k, h, theta, beta, nonlinear):
     """
     if nonlinear:
         return layer_law(d, k, h, nonlinear)
-    d = max(d, 0.0)
-    r = math.sqrt(1.0 + 2.0 * beta * d)
-    one = 1.0 / (1.0 + r)
-    share = 2.0 * theta * one
-    return k * d * d * (0.5 - share * (2.0 * r + 1.0) * one * (1.0 / 3.0)), k * d * (1.0 - share), k * (1.0 - theta / r) if d > 0.0 else 0.0
+    d = max(d, ZERO)
+    r = np.sqrt(ONE + TWO * beta * d)
+    one = ONE / (ONE + r)
+    share = TWO * theta * one
+    return k * d * d * (HALF - share * (TWO * r + ONE) * one / THREE), k * d * (ONE - share), k * (ONE - theta / r) if d > ZERO else ZERO
 
 
 @kernel

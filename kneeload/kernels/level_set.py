@@ -8,9 +8,9 @@ rows run in its lanes.
 c is flat with one number more than nodes, since a row is read as four.
 
 Within the cell around a node (half a spacing to each side) the spline is one polynomial, of degree 2 in each direction. Its 27 coefficients are an
-entry of a table, so that the level set at many points (`spread_entries`, `cell_polynomial`) needs seven vector loads each and no search:
-    coefficient (i, j, k) of (x - node)^i (y - node)^j (z - node)^k at place 9 i + 3 j + k, mm per mm^(i + j + k); from place 27 on the same
-    of the cartilage thickness of the target, whose values at the nodes are taken as coefficients of the same B-splines (smooth, no overshoot).
+entry of a table, so that the level set at many points (`spread_entries`, `cell_polynomial`) needs four vector loads each and no search:
+    coefficient (i, j, k) of (x - node)^i (y - node)^j (z - node)^k at place 9 i + 3 j + k, mm per mm^(i + j + k); from place 27 on the
+    cartilage thickness of the target, mm, and its gradient: the linear function that fits the B-splines of that field best within the cell.
 child (nodes,) is the number of a node's entry in entries (flat, float32); 0 outside the band, where entry 0 says FAR; -1 deeper inside than the
 band, where `spline` must be asked.
 """
@@ -27,8 +27,9 @@ from numba.extending import intrinsic
 
 from kneeload.kernels.options import kernel, kernel_inline
 
+HALF, ONE, BORDER, TWO = np.float32(0.5), np.float32(1.0), np.float32(1.5), np.float32(2.0)  # so that single precision stays single
 FAR = 1.0  # mm; value in entries that are not kept
-ENTRY = 56  # numbers per entry of the table; 54 are in use
+ENTRY = 32  # numbers per entry of the table, two cache lines; 31 are in use
 LANES = 32  # points that are looked up together: rows of this length stand side by side
 STEP = np.uint64(LANES)
 _F = ("contract", "reassoc", "nsz")
@@ -105,16 +106,17 @@ spline_rows: Any = intrinsic(_spline_rows)
 
 
 def row_copier(rows: int, source_step: int, target_step: int) -> Any:
-    """Return `copy(source, at, target, to)`: rows of eight numbers, source_step and target_step apart, by vector loads and stores."""
+    """Return `copy(source, at, target, to)`: rows of eight numbers, source_step and target_step apart, by vector loads and stores; source may be single and target double precision."""
 
     def copy(typingctx, source, at, target, to):  # type: ignore[no-untyped-def]
         def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
             data = [context.make_array(sig.args[i])(context, builder, args[i]).data for i in (0, 2)]
-            eight = ir.VectorType(ir.DoubleType(), 8).as_pointer()
+            own, other = (ir.VectorType(context.get_value_type(sig.args[i].dtype), 8) for i in (0, 2))
             for row in range(rows):
                 places = (builder.add(first, ir.Constant(ir.IntType(64), row * step)) for first, step in ((args[1], source_step), (args[3], target_step)))
-                here, there = (builder.bitcast(builder.gep(pointer, [place]), eight) for pointer, place in zip(data, places))
-                builder.store(builder.load(here, align=8), there, align=8)
+                here, there = (builder.bitcast(builder.gep(pointer, [place]), kind.as_pointer()) for pointer, place, kind in zip(data, places, (own, other)))
+                values = builder.load(here, align=4)
+                builder.store(values if source.dtype == target.dtype else builder.fpext(values, other), there, align=4)
             return context.get_dummy_value()
 
         return types.void(source, types.uint64, target, types.uint64), codegen
@@ -123,36 +125,66 @@ def row_copier(rows: int, source_step: int, target_step: int) -> Any:
 
 
 def _spread_entries(typingctx, entries, places, first, rows, at):  # type: ignore[no-untyped-def]
-    """Write eight entries side by side: number a of entry j to rows[at + a LANES + j]. places[first + j] is the place of entry j.
+    """Write eight entries side by side: number a of entry j to rows[at + a LANES + j]. places[first + j] (int32) is the place of entry j.
 
-    Transpositions of eight by eight numbers in registers.
+    Four numbers at a time: entries j and j + 4 are loaded as one vector of two halves, and each half is transposed in registers.
     """
     signature = types.void(entries, places, types.uint64, rows, types.uint64)
 
     def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
         entries, places, target = (context.make_array(sig.args[i])(context, builder, args[i]).data for i in (0, 1, 3))
-        i64, line = ir.IntType(64), ir.VectorType(ir.FloatType(), 8)
-        starts = [builder.load(builder.gep(places, [builder.add(args[2], ir.Constant(i64, j))])) for j in range(8)]
-        for part in range(ENTRY // 8):
-            lines = []
-            for k in starts:
-                pointer = builder.gep(entries, [builder.add(k, ir.Constant(i64, 8 * part))])
-                lines.append(builder.load(builder.bitcast(pointer, line.as_pointer()), align=4))
-            for _ in range(3):  # a perfect shuffle, three times: the transposed matrix
-                mixed = []
-                for a, b in zip(lines[:4], lines[4:]):
-                    for order in ([0, 8, 1, 9, 2, 10, 3, 11], [4, 12, 5, 13, 6, 14, 7, 15]):
-                        mixed.append(builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(ir.IntType(32), 8), order)))
-                lines = mixed
-            for a, values in enumerate(lines):
-                at = builder.gep(target, [builder.add(args[4], ir.Constant(i64, LANES * (8 * part + a)))])
-                builder.store(values, builder.bitcast(at, line.as_pointer()), align=4)
+        i32, i64, half, line = ir.IntType(32), ir.IntType(64), ir.VectorType(ir.FloatType(), 4), ir.VectorType(ir.FloatType(), 8)
+
+        def mix(a, b, order):  # type: ignore[no-untyped-def]
+            return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(i32, len(order)), order))
+
+        starts = [builder.zext(builder.load(builder.gep(places, [builder.add(args[2], ir.Constant(i64, j))])), i64) for j in range(8)]
+        for part in range(0, ENTRY, 4):
+            halves = [builder.load(builder.bitcast(builder.gep(entries, [builder.add(k, ir.Constant(i64, part))]), half.as_pointer()), align=4) for k in starts]
+            a, b, c, d = (mix(low, high, [0, 1, 2, 3, 4, 5, 6, 7]) for low, high in zip(halves[:4], halves[4:]))
+            low_ab, high_ab = mix(a, b, [0, 8, 1, 9, 4, 12, 5, 13]), mix(a, b, [2, 10, 3, 11, 6, 14, 7, 15])
+            low_cd, high_cd = mix(c, d, [0, 8, 1, 9, 4, 12, 5, 13]), mix(c, d, [2, 10, 3, 11, 6, 14, 7, 15])
+            first, second = [0, 1, 8, 9, 4, 5, 12, 13], [2, 3, 10, 11, 6, 7, 14, 15]
+            columns = (mix(low_ab, low_cd, first), mix(low_ab, low_cd, second), mix(high_ab, high_cd, first), mix(high_ab, high_cd, second))
+            for k, values in enumerate(columns):
+                here = builder.gep(target, [builder.add(args[4], ir.Constant(i64, LANES * (part + k)))])
+                builder.store(values, builder.bitcast(here, line.as_pointer()), align=4)
         return context.get_dummy_value()
 
     return signature, codegen
 
 
 spread_entries: Any = intrinsic(_spread_entries)
+
+
+def _least_of_eight(typingctx, values, at):  # type: ignore[no-untyped-def]
+    """Smallest of values[at], ..., values[at + 7]."""
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        kind = context.get_value_type(values.dtype)
+        vector = ir.VectorType(kind, 8)
+        pointer = builder.bitcast(builder.gep(context.make_array(values)(context, builder, args[0]).data, [args[1]]), vector.as_pointer())
+        real = isinstance(values.dtype, types.Float)
+        name = f"llvm.vector.reduce.{'fmin' if real else 'smin'}.v8{'f' if real else 'i'}{values.dtype.bitwidth}"
+        reduce = cgutils.get_or_insert_function(builder.module, ir.FunctionType(kind, [vector]), name)
+        return builder.call(reduce, [builder.load(pointer, align=4)], fastmath=("nnan",) if real else ())
+
+    return values.dtype(values, types.uint64), codegen
+
+
+least_of_eight: Any = intrinsic(_least_of_eight)
+
+
+def _whole(typingctx, x):  # type: ignore[no-untyped-def]
+    """The whole number below x, in the precision of x (numpy's floor is a call, which no loop survives)."""
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        return builder.call(builder.module.declare_intrinsic("llvm.floor", [args[0].type]), args)
+
+    return x(x), codegen
+
+
+whole: Any = intrinsic(_whole)
 
 
 @kernel_inline
@@ -245,19 +277,20 @@ def rough_level(c, grid, x, y, z):
 
 @kernel_inline
 def cell_of(grid, x, y, z):
-    """Node whose cell holds a point, and the offset (mm) of the point from it. Clamped to the grid."""
+    """Node whose cell holds a point, and the offset (mm) of the point from it, in the precision of grid and point. Clamped to the grid."""
     nx, ny, nz, ox, oy, oz, ih = grid
-    gx, gy, gz = (x - ox) * ih + 0.5, (y - oy) * ih + 0.5, (z - oz) * ih + 0.5
-    i, j, k = np.int32(clamped(gx, 1.0, nx - 1.5)), np.int32(clamped(gy, 1.0, ny - 1.5)), np.int32(clamped(gz, 1.0, nz - 1.5))
-    h = 1.0 / ih
-    return (i * np.int32(ny) + j) * np.int32(nz) + k, (gx - np.float64(i) - 0.5) * h, (gy - np.float64(j) - 0.5) * h, (gz - np.float64(k) - 0.5) * h
+    gx, gy, gz = (x - ox) * ih + HALF, (y - oy) * ih + HALF, (z - oz) * ih + HALF
+    i, j, k = whole(clamped(gx, ONE, nx - BORDER)), whole(clamped(gy, ONE, ny - BORDER)), whole(clamped(gz, ONE, nz - BORDER))
+    h = ONE / ih
+    node = (np.int32(i) * np.int32(ny) + np.int32(j)) * np.int32(nz) + np.int32(k)
+    return node, (gx - i - HALF) * h, (gy - j - HALF) * h, (gz - k - HALF) * h
 
 
 @kernel_inline
 def _quadratic(c, i, u):
     """Value and first two derivatives at u of the polynomial with coefficients c[i], c[i + STEP], c[i + 2 STEP]."""
     c1, c2 = c[i + STEP], c[i + STEP + STEP]
-    return c[i] + u * (c1 + u * c2), c1 + 2.0 * u * c2, 2.0 * c2
+    return c[i] + u * (c1 + u * c2), c1 + TWO * u * c2, TWO * c2
 
 
 @kernel_inline
@@ -266,7 +299,7 @@ def _sheet(c, i, v, w):
     a, aw, aww = _quadratic(c, i, w)
     b, bw, bww = _quadratic(c, i + STEP * np.uint64(3), w)
     g, gw, gww = _quadratic(c, i + STEP * np.uint64(6), w)
-    return a + v * (b + v * g), b + 2.0 * v * g, aw + v * (bw + v * gw), 2.0 * g, bw + 2.0 * v * gw, aww + v * (bww + v * gww)
+    return a + v * (b + v * g), b + TWO * v * g, aw + v * (bw + v * gw), TWO * g, bw + TWO * v * gw, aww + v * (bww + v * gww)
 
 
 @kernel_inline
@@ -278,15 +311,12 @@ def cell_polynomial(c, j, u, v, w):
     a, ay, az, ayy, ayz, azz = _sheet(c, j, v, w)
     b, by, bz, byy, byz, bzz = _sheet(c, j + STEP * np.uint64(9), v, w)
     g, gy, gz, gyy, gyz, gzz = _sheet(c, j + STEP * np.uint64(18), v, w)
-    return (a + u * (b + u * g), b + 2.0 * u * g, ay + u * (by + u * gy), az + u * (bz + u * gz), 2.0 * g, by + 2.0 * u * gy, bz + 2.0 * u * gz,
+    return (a + u * (b + u * g), b + TWO * u * g, ay + u * (by + u * gy), az + u * (bz + u * gz), TWO * g, by + TWO * u * gy, bz + TWO * u * gz,
             ayy + u * (byy + u * gyy), ayz + u * (byz + u * gyz), azz + u * (bzz + u * gzz))
 
 
 @kernel_inline
 def cell_thickness(c, j, u, v, w):
     """Cartilage thickness (mm) of the target at the offset (u, v, w) mm from the node of the point whose first coefficient is c[j]."""
-    t, nine = j + STEP * np.uint64(27), STEP * np.uint64(9)
-    a, _, _, _, _, _ = _sheet(c, t, v, w)
-    b, _, _, _, _, _ = _sheet(c, t + nine, v, w)
-    g, _, _, _, _, _ = _sheet(c, t + nine + nine, v, w)
-    return a + u * (b + u * g)
+    t = j + STEP * np.uint64(27)
+    return c[t] + u * c[t + STEP] + v * c[t + STEP * np.uint64(2)] + w * c[t + STEP * np.uint64(3)]

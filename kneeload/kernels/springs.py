@@ -38,6 +38,7 @@ from kneeload.kernels.level_set import (
     cell_thickness,
     clamped,
     femoral_thickness,
+    least_of_eight,
     rough_level,
     row_copier,
     spline,
@@ -46,14 +47,13 @@ from kneeload.kernels.level_set import (
 from kneeload.kernels.options import kernel, kernel_inline
 
 BLOCK = 8  # springs that are placed together
-CHUNK = 64  # springs whose rows stand side by side
+CHUNK = 256  # springs whose rows stand side by side
 COLUMNS = 14  # rows of `spring`
 ROWS = 24  # rows of `table`
 ROUGH = 0.15  # mm; how far a spring of a block may lie below what `rough_level` tells at its centre
-FACING = (-0.1, -0.3)  # normal of the spring times gradient of the level set at which it begins to count, and counts in full
+FACING = (np.float32(-0.1), np.float32(-0.3))  # normal of the spring times gradient of the level set at which it begins to count, and counts in full
 SUMS = 34  # energy, F (3), B (9), K_tt (6), K_rt (9), K_rr (6)
-ZERO = (0.0,) * 34
-ZERO_WEDGE = (0.0,) * 11
+NONE, HALF, ONE, TWO_FOLD, THREE = np.float32(0.0), np.float32(0.5), np.float32(1.0), np.float32(2.0), np.float32(3.0)  # so that single precision stays single
 WEDGE = 11  # s.G, s.D s, D s (3), r x D s (3), s x G (3)
 
 PY, PZ, NX, NY, NZ, AREA, COMPLIANCE, THICKNESS, SX, SY, SZ, SOFT, GROWTH = (np.uint64(LANES * row) for row in range(1, COLUMNS))  # rows of `spring` in `_expand`
@@ -82,6 +82,12 @@ def _contribution(x, y, z, fx, fy, fz, fxx, fxy, fxz, fyy, fyz, fzz, energy, p, 
 
 
 @kernel_inline
+def _nothing(z):
+    """A tuple of 34 zeros z."""
+    return (z, z, z, z, z, z, z, z, z, z, z, z, z, z, z, z, z, z, z, z, z, z, z, z, z, z, z, z, z, z, z, z, z, z)
+
+
+@kernel_inline
 def _plus(a, b):
     """Sum of two tuples of 34: accumulators that stay in registers, so the loop vectorises."""
     return (
@@ -106,7 +112,7 @@ def moved_level(table, i, u, v, w):
     fx, fy, fz = table[i + F1], table[i + F2], table[i + F3]
     fxx, fxy, fxz, fyy, fyz, fzz = table[i + H0], table[i + H1], table[i + H2], table[i + H3], table[i + H4], table[i + H5]
     hx, hy, hz = fxx * u + fxy * v + fxz * w, fxy * u + fyy * v + fyz * w, fxz * u + fyz * v + fzz * w
-    f = table[i + F0] + u * (fx + 0.5 * hx) + v * (fy + 0.5 * hy) + w * (fz + 0.5 * hz)
+    f = table[i + F0] + u * (fx + HALF * hx) + v * (fy + HALF * hy) + w * (fz + HALF * hz)
     return f, fx + hx, fy + hy, fz + hz, fxx, fxy, fxz, fyy, fyz, fzz
 
 
@@ -120,21 +126,27 @@ def motion_since(rot, t, base, turn, shift):
 
 
 @kernel_inline
+def in_precision(table, turn, shift):
+    """turn (9) and shift (3) in the precision of the table."""
+    kind = table.dtype.type
+    return (kind(turn[0, 0]), kind(turn[0, 1]), kind(turn[0, 2]), kind(turn[1, 0]), kind(turn[1, 1]), kind(turn[1, 2]), kind(turn[2, 0]), kind(turn[2, 1]),
+            kind(turn[2, 2]), kind(shift[0]), kind(shift[1]), kind(shift[2]))
+
+
+@kernel_inline
 def _add_springs(table, chunk_size, first, last, turn, shift, nonlinear, sums):
     """The loop of `add_springs`; nonlinear is a constant in each copy, or the log of the one law is called, unvectorised, for every spring of the other."""
-    e00, e01, e02, e10, e11, e12, e20, e21, e22 = turn[0, 0], turn[0, 1], turn[0, 2], turn[1, 0], turn[1, 1], turn[1, 2], turn[2, 0], turn[2, 1], turn[2, 2]
-    t0, t1, t2 = shift[0], shift[1], shift[2]
-    total = ZERO
+    e00, e01, e02, e10, e11, e12, e20, e21, e22, t0, t1, t2 = in_precision(table, turn, shift)
     for m in range(first, last):
-        start = np.uint64(m * CHUNK * ROWS)
+        start, total = np.uint64(m * CHUNK * ROWS), _nothing(table.dtype.type(0.0))
         for i in range(start, start + np.uint64(chunk_size[m])):
             x, y, z = table[i], table[i + Y], table[i + Z]
             a, b, c = e00 * x + e01 * y + e02 * z, e10 * x + e11 * y + e12 * z, e20 * x + e21 * y + e22 * z
             f, fx, fy, fz, fxx, fxy, fxz, fyy, fyz, fzz = moved_level(table, i, a + t0, b + t1, c + t2)
             energy, p, slope = layer_law(-f, table[i + W], table[i + T], nonlinear)
             total = _plus(total, _contribution(x + a, y + b, z + c, fx, fy, fz, fxx, fxy, fxz, fyy, fyz, fzz, energy, p, slope))
-    for j, value in enumerate(total):
-        sums[j] += value
+        for j, value in enumerate(total):
+            sums[j] += value
 
 
 @kernel
@@ -149,11 +161,10 @@ def add_springs(table, chunk_size, first, last, turn, shift, nonlinear, sums):
 @kernel_inline
 def _add_forces(table, chunk_size, first, last, turn, shift, nonlinear, sums):
     """The loop of `add_forces`; nonlinear is a constant in each copy, or the log of the one law is called, unvectorised, for every spring of the other."""
-    e00, e01, e02, e10, e11, e12, e20, e21, e22 = turn[0, 0], turn[0, 1], turn[0, 2], turn[1, 0], turn[1, 1], turn[1, 2], turn[2, 0], turn[2, 1], turn[2, 2]
-    t0, t1, t2 = shift[0], shift[1], shift[2]
-    en = f0 = f1 = f2 = m0 = m1 = m2 = 0.0
+    e00, e01, e02, e10, e11, e12, e20, e21, e22, t0, t1, t2 = in_precision(table, turn, shift)
     for m in range(first, last):
         start = np.uint64(m * CHUNK * ROWS)
+        en = f0 = f1 = f2 = m0 = m1 = m2 = table.dtype.type(0.0)
         for i in range(start, start + np.uint64(chunk_size[m])):
             x, y, z = table[i], table[i + Y], table[i + Z]
             a, b, c = e00 * x + e01 * y + e02 * z, e10 * x + e11 * y + e12 * z, e20 * x + e21 * y + e22 * z
@@ -162,8 +173,8 @@ def _add_forces(table, chunk_size, first, last, turn, shift, nonlinear, sums):
             x, y, z, gx, gy, gz = x + a, y + b, z + c, -p * fx, -p * fy, -p * fz
             en, f0, f1, f2 = en + energy, f0 + gx, f1 + gy, f2 + gz
             m0, m1, m2 = m0 + y * gz - z * gy, m1 + z * gx - x * gz, m2 + x * gy - y * gx
-    for j, value in ((0, en), (1, f0), (2, f1), (3, f2), (9, m0), (10, m1), (5, m2)):
-        sums[j] += value
+        for j, value in ((0, en), (1, f0), (2, f1), (3, f2), (9, m0), (10, m1), (5, m2)):
+            sums[j] += value
 
 
 @kernel
@@ -178,11 +189,11 @@ def add_forces(table, chunk_size, first, last, turn, shift, nonlinear, sums):
 @kernel_inline
 def _add_meniscus(table, chunk_size, first, last, turn, shift, outward, nonlinear, sums, wedge):
     """The loop of `add_meniscus`; nonlinear is a constant in each copy, or the log of the one law is called, unvectorised, for every spring of the other."""
-    e00, e01, e02, e10, e11, e12, e20, e21, e22 = turn[0, 0], turn[0, 1], turn[0, 2], turn[1, 0], turn[1, 1], turn[1, 2], turn[2, 0], turn[2, 1], turn[2, 2]
-    t0, t1, t2 = shift[0], shift[1], shift[2]
-    total, own = ZERO, ZERO_WEDGE
+    e00, e01, e02, e10, e11, e12, e20, e21, e22, t0, t1, t2 = in_precision(table, turn, shift)
+    outward = table.dtype.type(outward)
     for m in range(first, last):
-        start = np.uint64(m * CHUNK * ROWS)
+        start, total, z = np.uint64(m * CHUNK * ROWS), _nothing(table.dtype.type(0.0)), table.dtype.type(0.0)
+        own = (z, z, z, z, z, z, z, z, z, z, z)
         for i in range(start, start + np.uint64(chunk_size[m])):
             s0, s1, s2 = table[i + S0], table[i + S1], table[i + S2]
             o0, o1, o2 = outward * s0, outward * s1, outward * s2
@@ -199,10 +210,10 @@ def _add_meniscus(table, chunk_size, first, last, turn, shift, outward, nonlinea
             dw = along * fz - p * (fxz * u + fyz * v + fzz * w)
             own = _plus_wedge(own, (u * gx + v * gy + w * gz, u * du + v * dv + w * dw, du, dv, dw, y * dw - z * dv, z * du - x * dw, x * dv - y * du,
                                     v * gz - w * gy, w * gx - u * gz, u * gy - v * gx))
-    for j, value in enumerate(total):
-        sums[j] += value
-    for j, value in enumerate(own):
-        wedge[j] += value
+        for j, value in enumerate(total):
+            sums[j] += value
+        for j, value in enumerate(own):
+            wedge[j] += value
 
 
 @kernel
@@ -212,6 +223,40 @@ def add_meniscus(table, chunk_size, first, last, turn, shift, outward, nonlinear
         _add_meniscus(table, chunk_size, first, last, turn, shift, outward, True, sums, wedge)
     else:
         _add_meniscus(table, chunk_size, first, last, turn, shift, outward, False, sums, wedge)
+
+
+@kernel_inline
+def _add_meniscus_forces(table, chunk_size, first, last, turn, shift, outward, nonlinear, sums, wedge):
+    """The loop of `add_meniscus_forces`; nonlinear is a constant in each copy, as in `_add_forces`."""
+    e00, e01, e02, e10, e11, e12, e20, e21, e22, t0, t1, t2 = in_precision(table, turn, shift)
+    outward = table.dtype.type(outward)
+    for m in range(first, last):
+        start = np.uint64(m * CHUNK * ROWS)
+        en = f0 = f1 = f2 = m0 = m1 = m2 = push = table.dtype.type(0.0)
+        for i in range(start, start + np.uint64(chunk_size[m])):
+            s0, s1, s2 = table[i + S0], table[i + S1], table[i + S2]
+            o0, o1, o2 = outward * s0, outward * s1, outward * s2
+            x, y, z = table[i] + o0, table[i + Y] + o1, table[i + Z] + o2
+            a, b, c = e00 * x + e01 * y + e02 * z, e10 * x + e11 * y + e12 * z, e20 * x + e21 * y + e22 * z
+            f, fx, fy, fz, _, _, _, _, _, _ = moved_level(table, i, a + o0 + t0, b + o1 + t1, c + o2 + t2)
+            energy, p, _ = wedge_law(-f, table[i + W], table[i + T], table[i + TH], table[i + BE], nonlinear)
+            x, y, z, gx, gy, gz = x + a, y + b, z + c, -p * fx, -p * fy, -p * fz
+            u, v, w = s0 + e00 * s0 + e01 * s1 + e02 * s2, s1 + e10 * s0 + e11 * s1 + e12 * s2, s2 + e20 * s0 + e21 * s1 + e22 * s2
+            en, f0, f1, f2 = en + energy, f0 + gx, f1 + gy, f2 + gz
+            m0, m1, m2 = m0 + y * gz - z * gy, m1 + z * gx - x * gz, m2 + x * gy - y * gx
+            push += u * gx + v * gy + w * gz
+        for j, value in ((0, en), (1, f0), (2, f1), (3, f2), (9, m0), (10, m1), (5, m2)):
+            sums[j] += value
+        wedge[0] += push
+
+
+@kernel
+def add_meniscus_forces(table, chunk_size, first, last, turn, shift, outward, nonlinear, sums, wedge):
+    """`add_meniscus` without the tangent: energy, F, moment (as in `add_forces`) to sums (34,) and the push along its coordinate to wedge (11,)."""
+    if nonlinear:
+        _add_meniscus_forces(table, chunk_size, first, last, turn, shift, outward, True, sums, wedge)
+    else:
+        _add_meniscus_forces(table, chunk_size, first, last, turn, shift, outward, False, sums, wedge)
 
 
 @kernel_inline
@@ -243,16 +288,18 @@ def _choose_blocks(c, grid, first, last, sphere, cluster_start, cluster, r, t, s
 @kernel
 def _expand(grid, child, entries, shift, r, t, femoral_compliance, cells, places, lane, rows):
     """Rows of the table for LANES springs, from their rows of `spring`: lane (flat, LANE_ROWS by LANES) holds these, then the rows of the table, then
-    offsets. cells (LANES,) are -1 where a spring lies deeper than the table of the level set goes; places (LANES,), rows (ENTRY LANES,): workspace."""
+    offsets. cells (LANES,), places (LANES,), rows (ENTRY LANES,): workspace. Returns whether a spring lies deeper than the table of the level set goes."""
     t0, t1, t2 = t
     for j in range(np.uint64(LANES)):
         x, y, z = _turned(r, lane[j] + shift * lane[j + SX], lane[j + PY] + shift * lane[j + SY], lane[j + PZ] + shift * lane[j + SZ])
         o = j + OUT
         lane[o], lane[o + L_Y], lane[o + L_Z] = x, y, z
         cells[j], lane[j + AWAY], lane[j + AWAY + STEP], lane[j + AWAY + STEP * TWO] = cell_of(grid, x + t0, y + t1, z + t2)
+    lowest = np.int32(0)
     for j in range(LANES):
-        cells[j] = child[cells[j]]
-        places[j] = max(cells[j], 0) * ENTRY
+        entry = child[cells[j]]
+        lowest = min(lowest, entry)
+        places[j] = max(entry, np.int32(0)) * np.int32(ENTRY)
     for j in range(0, LANES, BLOCK):
         spread_entries(entries, places, np.uint64(j), rows, np.uint64(j))
     for j in range(np.uint64(LANES)):
@@ -270,14 +317,15 @@ def _expand(grid, child, entries, shift, r, t, femoral_compliance, cells, places
         lane[o + L_S0], lane[o + L_S1], lane[o + L_S2] = s0, s1, s2
         lane[o + L_N0], lane[o + L_N1], lane[o + L_N2] = n0, n1, n2
         lane[o + L_A], lane[o + L_TH], lane[o + L_BE] = lane[j + AREA], theta, beta
+    return lowest < 0
 
 
 @kernel_inline
 def _stiffness(against, area, give, soft, growth):
     """Stiffness times area of a spring (N/mm) with the share that faces the target, and theta and beta of its wedge."""
-    share = clamped((FACING[0] - against) * (1.0 / (FACING[0] - FACING[1])), 0.0, 1.0)
-    part = 1.0 / (soft + give)
-    return share * share * (3.0 - 2.0 * share) * area / give, soft * part, growth * give * part * part
+    share = clamped((FACING[0] - against) * (ONE / (FACING[0] - FACING[1])), NONE, ONE)
+    part = ONE / (soft + give)
+    return share * share * (THREE - TWO_FOLD * share) * area / give, soft * part, growth * give * part * part
 
 
 @kernel
@@ -287,26 +335,23 @@ def _write_rows(grid, child, entries, spring, candidate, count, chunk, shift, r,
     Returns the number of the next free chunk and whether a spring lies deeper than the table goes. work: cells, places, lane and rows of `_expand`.
     """
     cells, places, lane, rows = work
-    slot, lowest = 0, np.int64(0)
+    slot, any_deep = 0, False
     for n in range(0, count, LANES // BLOCK):
         blocks = min(count - n, LANES // BLOCK)
         for b in range(LANES // BLOCK):
             copy_spring(spring, np.uint64(candidate[n + min(b, blocks - 1)] * COLUMNS * BLOCK), lane, np.uint64(b * BLOCK))
-        _expand(grid, child, entries, shift, r, t, femoral_compliance, cells, places, lane, rows)
+        deep = _expand(grid, child, entries, shift, r, t, femoral_compliance, cells, places, lane, rows)
+        any_deep = any_deep or deep
         for b in range(blocks):
-            nearest, deepest = FAR, np.int64(0)
-            for j in range(b * BLOCK, (b + 1) * BLOCK):
-                nearest, deepest = min(nearest, lane[OUT + L_F0 + np.uint64(j)]), min(deepest, cells[j])
-            if nearest >= margin and deepest == 0:
+            if not deep and least_of_eight(lane, OUT + L_F0 + np.uint64(b * BLOCK)) >= margin:
                 continue
-            lowest = min(lowest, deepest)
             copy_rows(lane, OUT + np.uint64(b * BLOCK), table, np.uint64(chunk * ROWS * CHUNK + slot * BLOCK))
             chunk_block[chunk * (CHUNK // BLOCK) + slot] = candidate[n + b]
             slot += 1
             chunk_size[chunk] = slot * BLOCK
             if slot == CHUNK // BLOCK:
                 chunk, slot = chunk + 1, 0
-    return chunk + (1 if slot > 0 else 0), lowest < 0
+    return chunk + (1 if slot > 0 else 0), any_deep
 
 
 @kernel
@@ -329,7 +374,11 @@ def place(q, rot, level, springs, femoral_compliance, margin, near, base):
     groups = group.size - 1
     plain = groups - (q.size - 6)
     candidate = np.empty(sphere.shape[0], np.int64)
-    work = (np.empty(LANES, np.int64), np.empty(LANES, np.int64), np.empty(LANE_ROWS * LANES), np.empty(ENTRY * LANES, np.float32))
+    work = (np.empty(LANES, np.int32), np.empty(LANES, np.int32), np.empty(LANE_ROWS * LANES, table.dtype), np.empty(ENTRY * LANES, np.float32))
+    kind = table.dtype.type
+    grid = (kind(level[3]), kind(level[4]), kind(level[5]), kind(level[6]), kind(level[7]), kind(level[8]), kind(level[9]))
+    turn = (kind(r[0]), kind(r[1]), kind(r[2]), kind(r[3]), kind(r[4]), kind(r[5]), kind(r[6]), kind(r[7]), kind(r[8]))
+    origin = (kind(t[0]), kind(t[1]), kind(t[2]))
     chunk, first, last = 0, 0, 0
     for g in range(groups):
         chunk_group[g] = chunk
@@ -339,7 +388,7 @@ def place(q, rot, level, springs, femoral_compliance, margin, near, base):
         while last < cluster_start.size - 1 and cluster_start[last] < group[g + 1]:
             last += 1
         count = _choose_blocks(level[0], level[3:10], first, last, sphere, cluster_start, cluster, r, t, shift, margin, candidate)
-        chunk, deep = _write_rows(level[3:10], level[10], level[11], spring, candidate, count, chunk, shift, r, t, femoral_compliance, margin, table, chunk_block,
+        chunk, deep = _write_rows(grid, level[10], level[11], spring, candidate, count, chunk, kind(shift), turn, origin, kind(femoral_compliance), kind(margin), table, chunk_block,
                                   chunk_size, work)
         if deep:
             _write_deep(level, spring, chunk_group[g], chunk, chunk_block, chunk_size, r, t, femoral_compliance, table)
