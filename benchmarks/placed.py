@@ -81,7 +81,7 @@ class Placed:
     springs: SpringSet
     q: Array
     rot: Array
-    near: tuple[Array, NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
+    near: tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
     base: Array
     turn: Array
     shift: Array

@@ -1,4 +1,4 @@
-"""A whole cycle and a whole case, warm: what they cost, and whether their forces balance. A batch of cases has no entry point yet, so none is timed."""
+"""A whole cycle and a whole case, warm: what they cost, and whether their forces balance."""
 
 from __future__ import annotations
 

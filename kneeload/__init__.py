@@ -8,9 +8,10 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kneeload import contact, interventions, validation
+    from kneeload import contact, interventions, population, validation
     from kneeload.case import AnatomySource, Case
     from kneeload.motion.activity import Activity
+    from kneeload.population import CaseFigures, simulate_many
     from kneeload.result import KneeResult, compare
     from kneeload.simulate import simulate
     from kneeload.subject.person import Subject
@@ -18,11 +19,13 @@ if TYPE_CHECKING:
 
 _HOME = {
     "Activity": "kneeload.motion.activity", "AnatomySource": "kneeload.case", "ArticularSurface": "kneeload.subject.surface", "Case": "kneeload.case",
-    "KneeResult": "kneeload.result", "Subject": "kneeload.subject.person", "compare": "kneeload.result", "simulate": "kneeload.simulate",
+    "CaseFigures": "kneeload.population", "KneeResult": "kneeload.result", "Subject": "kneeload.subject.person", "compare": "kneeload.result",
+    "simulate": "kneeload.simulate", "simulate_many": "kneeload.population",
 }
-_ROOMS = ("contact", "interventions", "validation")
+_ROOMS = ("contact", "interventions", "population", "validation")
 
-__all__ = ["Activity", "AnatomySource", "ArticularSurface", "Case", "KneeResult", "Subject", "compare", "contact", "interventions", "simulate", "validation"]
+__all__ = ["Activity", "AnatomySource", "ArticularSurface", "Case", "CaseFigures", "KneeResult", "Subject", "compare", "contact", "interventions", "population", "simulate",
+           "simulate_many", "validation"]
 
 
 def __getattr__(name: str) -> Any:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from kneeload.bone.day import daily_cycles
 from kneeload.bone.model import BoneModel
 from kneeload.calibration.person import Calibration
 from kneeload.contact.model import ContactModel
@@ -46,6 +47,8 @@ class Case:
     Attributes:
         subject: the person.
         activity: what is simulated in detail; the day's other activities follow from the subject.
+        day_activities: those of DAY_ACTIVITIES that load this knee, and the knee of the reference person, over the day. Fewer are a question of
+            their own ("walking alone"), in which everything else that either person does is left out, and cost less.
         anatomy: source of the surfaces.
         materials: elastic constants of cartilage and menisci.
         muscles, contact, bone, lesion: settings of those rooms.
@@ -58,6 +61,7 @@ class Case:
 
     subject: Subject = field(default_factory=Subject)
     activity: Activity = field(default_factory=lambda: Activity(name="walking"))
+    day_activities: tuple[str, ...] = DAY_ACTIVITIES
     anatomy: AnatomySource = field(default_factory=AnatomySource)
     materials: Materials = field(default_factory=Materials)
     muscles: MuscleModel = field(default_factory=MuscleModel)
@@ -71,14 +75,24 @@ class Case:
     calibration: Calibration | None = None
 
     def __post_init__(self) -> None:
+        own = self.activity.name if self.activity.name in DAY_ACTIVITIES else None
+        known = set(self.day_activities) <= set(DAY_ACTIVITIES) and len(set(self.day_activities)) == len(self.day_activities) > 0
+        if not known or (own is not None and own not in self.day_activities):
+            raise InputError("activities of the day", where="day_activities", got=self.day_activities,
+                             allowed=f"one or more of {', '.join(DAY_ACTIVITIES)}, each once{f', among them {own}' if own else ''}",
+                             why="daily doses are told for these, and the activity of the case is one of them")
         if self.calibration is not None:
             self.calibration.check_person(self.subject)
             self.calibration.muscle_model(self.muscles)  # raises when it was fitted with other settings
 
     def day(self) -> tuple[Activity, ...]:
         """The activities that load this knee over a day: the case's own, then the rest of the person's usual day."""
-        names = [name for name in DAY_ACTIVITIES if name != self.activity.name]
+        names = [name for name in self.day_activities if name != self.activity.name]
         return (self.activity, *(Activity(name=name) for name in names))
+
+    def day_amounts(self) -> dict[str, float]:
+        """How much of each activity of the day this knee does: cycles, for standing seconds (`kneeload.bone.day`)."""
+        return {name: amount for name, amount in daily_cycles(self.subject).items() if name in self.day_activities}
 
     def changed(self, intervention: str, **changes: Any) -> Case:
         """Return this case with `changes` made by the named intervention, remembering the case it started from."""

@@ -30,7 +30,10 @@ def remembered(case: Case, compute: Callable[[], BoneLoad]) -> BoneLoad:
     """Return the bone load of `case` from disk, or compute it and keep it there; a folder that cannot be used is no error."""
     if os.environ.get("KNEELOAD_NO_CACHE", "0") not in ("", "0"):
         return compute()
-    path = cache_folder() / f"bone-load-{_key(case)}.npz"
+    folder = cache_folder()
+    if folder is None:
+        return compute()
+    path = folder / f"bone-load-{_key(case)}.npz"
     load = _read(path)
     if load is None:
         load = compute()

@@ -107,15 +107,19 @@ class KneeResult:
 
     def summary(self) -> dict[str, Any]:
         """The numbers of summary.json (plain Python types, units in the names)."""
+        found = self.numbers()
+        agreement = found.pop("agreement")
         return {
             "version": version_of_kneeload(), "status": "ok", "error": None,
             "subject": {**asdict(self.case.subject), "bmi": self.case.subject.bmi, "hka_deg": self.case.subject.hka_deg},
             "activity": self.case.activity.name, "interventions": list(self.case.interventions),
-            "loads": _loads(self), "contact": _contact(self), "bone": _bone(self), "lesion": _lesion(self),
-            "pain": None if self.pain is None else {name: asdict(index) for name, index in self.pain.items()},
-            "change": self.change,
-            "timing": dict(self.timing), "agreement": _agreement(self), "provenance": provenance(self.case, self.main.motion, self.anatomy.name),
+            **found, "timing": dict(self.timing), "agreement": agreement, "provenance": provenance(self.case, self.main.motion, self.anatomy.name),
         }
+
+    def numbers(self) -> dict[str, dict[str, Any] | None]:
+        """The parts of `summary()` that are answers: nothing about the case, the time or the machine."""
+        return {"loads": _loads(self), "contact": _contact(self), "bone": _bone(self), "lesion": _lesion(self),
+                "pain": None if self.pain is None else {name: asdict(index) for name, index in self.pain.items()}, "change": self.change, "agreement": _agreement(self)}
 
     def waveforms(self) -> dict[str, Array]:
         """Columns of waveforms.csv, (101,) each, units in the names."""

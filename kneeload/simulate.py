@@ -84,7 +84,7 @@ def day_load(case: Case, anatomy: KneeAnatomy, day: dict[str, ActivityResult]) -
         worn = min(case.brace.hours_per_day / WAKING_HOURS, 1.0)
         bare = run_day(replace(case, brace=None), anatomy) if worn < 1.0 else day
     return bone_load(anatomy, _contacts(day), {name: item.motion for name, item in day.items()}, case.subject, case.activity.name, case.bone,
-                     other_cycles=_contacts(bare), share=worn)
+                     other_cycles=_contacts(bare), share=worn, day=case.day_amounts())
 
 
 def _contacts(day: dict[str, ActivityResult]) -> dict[str, ContactCycle]:
@@ -92,12 +92,17 @@ def _contacts(day: dict[str, ActivityResult]) -> dict[str, ContactCycle]:
 
 
 def reference_case(case: Case) -> Case:
-    """Return the person that risks are relative to: same sex and height, BMI 23.5, mean alignment, intact menisci, usual day."""
-    person = Subject(sex=case.subject.sex, height_m=case.subject.height_m, body_mass_kg=23.5 * case.subject.height_m**2)
-    return Case(subject=person, anatomy=AnatomySource(), materials=case.materials, muscles=case.muscles, contact=case.contact, bone=case.bone, lesion=case.lesion)
+    """Return the person that risks are relative to: same sex and height, BMI 23.5, mean alignment, intact menisci, usual day.
+
+    The height is that of the person to the centimetre, so that a population shares some dozens of reference persons.
+    """
+    height = round(case.subject.height_m, 2)
+    person = Subject(sex=case.subject.sex, height_m=height, body_mass_kg=23.5 * height**2)
+    return Case(subject=person, activity=Activity(name=case.day_activities[0]), day_activities=case.day_activities, anatomy=AnatomySource(), materials=case.materials,
+                muscles=case.muscles, contact=case.contact, bone=case.bone, lesion=case.lesion)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def reference_load(case: Case) -> BoneLoad:
     """Return the bone load of a reference person (remembered, also on disk: many cases share it)."""
     return remembered(case, lambda: day_load(case, anatomy_of(case), run_day(case, anatomy_of(case))))

@@ -37,8 +37,16 @@ def influence(points: Array, normals: Array, sources: Array, source_normals: Arr
     if depths.size and depths.min() < SHALLOWEST * largest:
         raise InputError("depth", where="bone.depths_mm", got=float(depths.min()), allowed=f"{SHALLOWEST * largest:.2f} mm or more",
                          why="nearer to the surface the patches of the load would be seen one by one")
-    out = np.empty((depths.shape[0], points.shape[0], sources.shape[0]), np.float32)
-    fill_influence(points, normals, sources, source_normals, radii, depths, RINGS, RING_WEIGHTS, COSINES, out)
+    everywhere = np.arange(sources.shape[0])
+    turned = fill_discs(np.ascontiguousarray(points.T), np.ascontiguousarray(normals.T), sources, source_normals, radii, everywhere, depths)
+    return np.swapaxes(turned, 1, 2)
+
+
+def fill_discs(points: Array, normals: Array, sources: Array, source_normals: Array, radii: Array, chosen: NDArray[np.int64],
+               depths: Array) -> NDArray[np.float32]:
+    """Return what `influence` returns as (d, c, n) MPa per N, one row per source of the chosen (c,); points and normals (3, n), no check."""
+    out = np.empty((depths.shape[0], chosen.shape[0], points.shape[1]), np.float32)
+    fill_influence(points, normals, sources, source_normals, radii, chosen, depths, RINGS, RING_WEIGHTS, COSINES, out)
     return out
 
 

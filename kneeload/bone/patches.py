@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from kneeload.kernels.patches import cell_keys, fill_facets, fill_nearest, mark_border, merge_facets, number_keys, spread_shares
 from kneeload.subject.surface import ArticularSurface, TriangleMesh
 
 Array = NDArray[np.float64]
+MOST_CELLS = 4_000_000  # beyond it patches are numbered by sorting, not by a table of all cells
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -48,12 +50,14 @@ class Route:
     """How the force on receiving triangles reaches the patches of a bone: triangle i feeds patch[start[i]:start[i+1]] with `share`.
 
     Attributes:
+        direct: triangle i feeds patch[i] alone, with its whole force.
         region: (k,) no unit; region of each receiving triangle, -1 for none.
         start: (k + 1,) no unit.
         patch: (e,) no unit; patch number.
         share: (e,) no unit; part of the triangle's force.
     """
 
+    direct: bool
     region: NDArray[np.int64]
     start: NDArray[np.int64]
     patch: NDArray[np.int64]
@@ -62,7 +66,10 @@ class Route:
 
 def facets(mesh: TriangleMesh) -> Facets:
     """Return centres, normals and areas of the triangles of `mesh`; a triangle without area has a zero normal."""
-    return Facets(centres=mesh.centroids, normals=np.nan_to_num(mesh.normals), areas=mesh.areas)
+    count = mesh.triangles.shape[0]
+    shape = Facets(centres=np.empty((count, 3)), normals=np.empty((count, 3)), areas=np.empty(count))
+    fill_facets(mesh.points, mesh.triangles, shape.centres, shape.normals, shape.areas)
+    return shape
 
 
 def join_facets(parts: list[Facets]) -> Facets:
@@ -71,68 +78,95 @@ def join_facets(parts: list[Facets]) -> Facets:
                   areas=np.concatenate([p.areas for p in parts]))
 
 
-def cluster(shape: Facets, size_mm: float) -> NDArray[np.int64]:
-    """Return (m,) patch numbers 0..P-1: triangles of one cube of side `size_mm` whose normals point into the same octant."""
-    cell = np.floor((shape.centres - shape.centres.min(axis=0, initial=0.0)) / size_mm).astype(np.int64)
-    octant = (shape.normals >= 0.0) @ np.array([1, 2, 4])
-    span = cell.max(axis=0, initial=0) + 1
-    key = ((cell[:, 0] * span[1] + cell[:, 1]) * span[2] + cell[:, 2]) * 8 + octant
-    return np.unique(key, return_inverse=True)[1]
+def cluster(shape: Facets, size_mm: float, chosen: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
+    """Return (m,) patch numbers 0..P-1 of the chosen triangles (default all): those of one cube of side `size_mm` whose normals point
+    into the same octant."""
+    return _numbered(shape, size_mm, _all(shape) if chosen is None else chosen)[0]
 
 
-def merge(shape: Facets, patch: NDArray[np.int64]) -> Facets:
-    """Return the patches that `patch` (m,) makes of `shape`: area-weighted centres, unit mean normals, total areas."""
-    count = int(patch.max(initial=-1)) + 1
-    areas: Array = np.bincount(patch, shape.areas, count).astype(np.float64)
-    weight = np.where(areas > 0.0, areas, 1.0)[:, None]
-    centres = np.stack([np.bincount(patch, shape.areas * shape.centres[:, k], count) for k in range(3)], axis=1) / weight
-    normals = np.stack([np.bincount(patch, shape.areas * shape.normals[:, k], count) for k in range(3)], axis=1)
-    length = np.linalg.norm(normals, axis=1, keepdims=True)
-    return Facets(centres=centres, normals=normals / np.where(length > 0.0, length, 1.0), areas=areas)
+def _all(shape: Facets) -> NDArray[np.int64]:
+    return np.arange(shape.areas.shape[0])
 
 
-def articular_patches(shape: Facets, region: NDArray[np.int8], size_mm: float) -> tuple[NDArray[np.int64], Facets]:
-    """Return the patch (m,) that each triangle feeds, and the patches, which lie on the triangles that have a region.
+def _numbered(shape: Facets, size_mm: float, chosen: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
+    """Return the patch numbers of the chosen triangles and how many patches there are."""
+    patch = np.empty(chosen.shape[0], np.int64)
+    cells = cell_keys(shape.centres, shape.normals, chosen, size_mm, patch)
+    if cells > MOST_CELLS:
+        known, patch = np.unique(patch, return_inverse=True)
+        return patch, known.shape[0]
+    return patch, number_keys(patch, np.zeros(cells, np.int32))
 
-    A triangle outside all regions (bone beside the cartilage of a closed mesh) feeds the patch of the nearest triangle that has one
-    (to within half of the distance).
+
+def merge(shape: Facets, patch: NDArray[np.int64], chosen: NDArray[np.int64] | None = None) -> Facets:
+    """Return the patches that `patch` (m,) makes of the chosen triangles: area-weighted centres, unit mean normals, total areas."""
+    return _merged(shape, patch, int(patch.max(initial=-1)) + 1, _all(shape) if chosen is None else chosen)
+
+
+def _merged(shape: Facets, patch: NDArray[np.int64], count: int, chosen: NDArray[np.int64]) -> Facets:
+    out = Facets(centres=np.zeros((count, 3)), normals=np.zeros((count, 3)), areas=np.zeros(count))
+    merge_facets(shape.centres, shape.normals, shape.areas, chosen, patch, out.centres, out.normals, out.areas)
+    return out
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Landing:
+    """Where a force lands that one bone receives from the other side: triangle k feeds patch[k].
+
+    Attributes:
+        region: (k,) no unit; region of each triangle, -1 for none.
+        patch: (k,) no unit; patch number; -1 where it is not yet known, which `collect` fills in with that of the nearest labelled triangle.
+        centres: (k, 3) mm, frame of the bone.
+        labelled: (c,) no unit; triangles that carry patches.
+        labelled_patch: (c,) no unit; patches of those.
     """
-    from scipy.spatial import cKDTree
 
+    region: NDArray[np.int64]
+    patch: NDArray[np.int64]
+    centres: Array
+    labelled: NDArray[np.int64]
+    labelled_patch: NDArray[np.int64]
+
+
+def articular_patches(shape: Facets, region: NDArray[np.int8], size_mm: float) -> tuple[Landing, Facets]:
+    """Return where force lands, and the patches, which lie on the triangles that have a region.
+
+    A triangle outside all regions (bone beside the cartilage of a closed mesh) feeds the patch of the nearest triangle that has one.
+    """
     labelled = np.flatnonzero(region >= 0)
     if not labelled.size:
         labelled = np.arange(region.shape[0])
-    inside = _pick(shape, labelled)
-    number = cluster(inside, size_mm)
-    patch = np.empty(region.shape[0], np.int64)
+    number, count = _numbered(shape, size_mm, labelled)
+    patch = np.full(region.shape[0], -1)
     patch[labelled] = number
-    others = np.setdiff1d(np.arange(region.shape[0]), labelled, assume_unique=True)
-    if others.size:
-        patch[others] = number[cKDTree(inside.centres).query(shape.centres[others], eps=0.5)[1]]
-    return patch, merge(inside, number)
+    landing = Landing(region=region.astype(np.int64), patch=patch, centres=shape.centres, labelled=labelled, labelled_patch=number)
+    return landing, _merged(shape, number, count, labelled)
 
 
-def _region_points(shape: Facets, most: int) -> Facets:
-    """Return at most `most` patches that cover `shape`."""
-    size = np.sqrt(shape.areas.sum() / most) + 1e-9
-    patches = merge(shape, cluster(shape, size))
-    while patches.areas.shape[0] > most:
+def nearest(points: Array, chosen: NDArray[np.int64], places: Array) -> NDArray[np.int64]:
+    """Return for each of the points (n, 3) mm that are chosen (c,) the row of places (m, 3) mm that is nearest."""
+    out = np.empty(chosen.shape[0], np.int64)
+    if out.size:
+        order = np.argsort(places[:, 0], kind="stable")
+        fill_nearest(points, chosen, places, order, np.searchsorted(places[order, 0], points[chosen, 0]), out)
+    return out
+
+
+def _region_points(shape: Facets, most: int, chosen: NDArray[np.int64]) -> Facets:
+    """Return at most `most` patches that cover the chosen triangles of `shape`."""
+    size = np.sqrt(shape.areas[chosen].sum() / most) + 1e-9
+    patch, count = _numbered(shape, size, chosen)
+    while count > most:
         size *= 1.12
-        patches = merge(shape, cluster(shape, size))
-    return patches
+        patch, count = _numbered(shape, size, chosen)
+    return _merged(shape, patch, count, chosen)
 
 
 def border(mesh: TriangleMesh, region: NDArray[np.int8]) -> NDArray[np.bool_]:
     """Return (m,) True for triangles that share a point with a triangle of another region."""
-    low, high = np.full(mesh.points.shape[0], 127, np.int8), np.full(mesh.points.shape[0], -1, np.int8)
-    for k in range(3):
-        np.minimum.at(low, mesh.triangles[:, k], region)
-        np.maximum.at(high, mesh.triangles[:, k], region)
-    return (region >= 0) & (low[mesh.triangles] != high[mesh.triangles]).any(axis=1)
-
-
-def _pick(shape: Facets, chosen: NDArray) -> Facets:
-    return Facets(centres=shape.centres[chosen], normals=shape.normals[chosen], areas=shape.areas[chosen])
+    edge = np.empty(region.shape[0], np.bool_)
+    mark_border(mesh.triangles, region, mesh.points.shape[0], edge)
+    return edge
 
 
 def _covering(shape: Facets, region: NDArray[np.int8], edge: NDArray[np.bool_], number: int, most: int) -> Facets:
@@ -140,11 +174,12 @@ def _covering(shape: Facets, region: NDArray[np.int8], edge: NDArray[np.bool_], 
 
     A region beside a more loaded one has its peak on the border, which points inside would miss.
     """
-    inside = _region_points(_pick(shape, region == number), most - most // 4)
-    along = (region == number) & edge
-    if most < 4 or not along.any():
+    own = np.flatnonzero(region == number)
+    inside = _region_points(shape, most - most // 4, own)
+    along = own[edge[own]]
+    if most < 4 or not along.size:
         return inside
-    line = _region_points(_pick(shape, along), most // 4)
+    line = _region_points(shape, most // 4, along)
     return join_facets([inside, Facets(centres=line.centres, normals=line.normals, areas=np.zeros_like(line.areas))])
 
 
@@ -169,11 +204,11 @@ def region_samples(shape: Facets, region: NDArray[np.int8], edge: NDArray[np.boo
 def direct_route(region: NDArray[np.int8], patch: NDArray[np.int64]) -> Route:
     """Return the route of triangles that each feed one patch (m,) with their whole force."""
     count = patch.shape[0]
-    return Route(region=region.astype(np.int64), start=np.arange(count + 1), patch=patch.astype(np.int64), share=np.ones(count))
+    return Route(direct=True, region=region.astype(np.int64), start=np.arange(count + 1), patch=patch.astype(np.int64), share=np.ones(count))
 
 
 def spread_route(meniscus: ArticularSurface, shape: Facets, plateau: Facets, plateau_region: NDArray[np.int8], patches: Facets,
-                 allowed: NDArray[np.int64]) -> Route:
+                 allowed: range) -> Route:
     """Return the route of the force on a meniscus to the tibial plateau below it.
 
     The horns and the hoop carry what is parallel to the plateau; the part along the plateau's normal passes down. It spreads as a
@@ -181,39 +216,18 @@ def spread_route(meniscus: ArticularSurface, shape: Facets, plateau: Facets, pla
     whose lateral distance is within two deviations, weighted by their area, or goes to the nearest patch where there is none.
     `allowed` are the patches of this plateau. A triangle without a region of its own takes that of the nearest plateau triangle.
     """
-    from scipy.spatial import cKDTree
-
-    count = shape.areas.shape[0]
-    normals, centres, areas = patches.normals[allowed], patches.centres[allowed], patches.areas[allowed]
-    rows, columns, shares = [], [], []
     region = meniscus.region.astype(np.int64)
     bare = np.flatnonzero(region < 0)
-    region[bare] = plateau_region[cKDTree(plateau.centres).query(shape.centres[bare])[1]]
-    for first in range(0, count, 512):
-        rows_here = np.arange(first, min(first + 512, count))
-        square = _squares(shape.centres[rows_here], centres)
-        near = square.argmin(axis=1)
-        down = np.maximum(np.einsum("ij,ij->i", shape.normals[rows_here], normals[near]), 0.0)
-        height = np.einsum("ij,ij->i", shape.centres[rows_here] - centres[near], normals[near])
-        variance = (0.5 * np.maximum(meniscus.thickness_mm[rows_here], 0.5)) ** 2
-        lateral = np.maximum(square - (height**2)[:, None], 0.0)
-        weight = np.where(lateral < 4.0 * variance[:, None], areas * np.exp(-0.5 * lateral / variance[:, None]), 0.0)
-        alone = weight.sum(axis=1) <= 0.0
-        weight[alone, near[alone]] = 1.0
-        weight *= (down / weight.sum(axis=1))[:, None]
-        row, column = np.nonzero(weight)
-        rows.append(row + first)
-        columns.append(allowed[column])
-        shares.append(weight[row, column])
-    row = np.concatenate(rows) if rows else np.zeros(0, np.int64)
-    start = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=count))]).astype(np.int64)
-    return Route(region=region, start=start, patch=np.concatenate(columns) if columns else np.zeros(0, np.int64),
-                 share=np.concatenate(shares) if shares else np.zeros(0))
-
-
-def _squares(a: Array, b: Array) -> Array:
-    """Squared distances (n, p) mm2 between a (n, 3) and b (p, 3)."""
-    return np.maximum((a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1)[None] - 2.0 * a @ b.T, 0.0)
+    region[bare] = plateau_region[nearest(shape.centres, bare, plateau.centres)]
+    part = slice(allowed.start, allowed.stop)
+    centres, normals = np.ascontiguousarray(patches.centres[part].T), np.ascontiguousarray(patches.normals[part].T)
+    start, room = np.zeros(shape.areas.shape[0] + 1, np.int64), 32 * shape.areas.shape[0]
+    while True:
+        patch, share = np.empty(room, np.int64), np.empty(room)
+        room = spread_shares(shape.centres, shape.normals, meniscus.thickness_mm, centres, normals, patches.areas[part], allowed.start, start,
+                             patch, share)
+        if room <= patch.shape[0]:
+            return Route(direct=False, region=region, start=start, patch=patch[:room], share=share[:room])
 
 
 def subspinous_strip(medial: Facets, lateral: Facets, *, along: int = 8, across: int = 5) -> Facets | None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from typing import TYPE_CHECKING
 
-from kneeload.case import Case
+if TYPE_CHECKING:
+    from kneeload.case import Case
 
-CaseOf = Callable[[Sequence[str]], Case]  # from `key=value` words, as in a run, to the case that they describe
+CaseOf = Callable[[Sequence[str]], "Case"]  # from `key=value` words, as in a run, to the case that they describe
 SubCommand = Callable[[Sequence[str], CaseOf], int]  # from the words after the name to the exit code
 
 COMMANDS: dict[str, str] = {  # name -> module with `run(arguments, case_of) -> exit code`; imported when it is asked for
     "calibrate": "kneeload.commands.calibrate",
     "validate": "kneeload.commands.validate",
+    "warmup": "kneeload.commands.warmup",
 }
 
 

@@ -6,10 +6,12 @@ from importlib import import_module
 from typing import Any
 
 _NAMES = {
-    "ContactModel": "model", "ContactResult": "stress", "contact_stress": "stress", "solve_cycle": "cycle_solver",
+    "ContactModel": "model", "contact_stress": "stress", "solve_cycle": "cycle_solver",
+    "ContactPair": "pair", "ContactResult": "pair", "ContactSeries": "pair", "prepare_contact": "pair",
     "ContactCycle": "cycle", "CompartmentContact": "cycle", "SurfaceField": "cycle",
 }
-__all__ = ["CompartmentContact", "ContactCycle", "ContactModel", "ContactResult", "SurfaceField", "contact_stress", "solve_cycle"]
+__all__ = ["CompartmentContact", "ContactCycle", "ContactModel", "ContactPair", "ContactResult", "ContactSeries", "SurfaceField", "contact_stress", "prepare_contact",
+           "solve_cycle"]
 
 
 def __getattr__(name: str) -> Any:

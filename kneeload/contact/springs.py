@@ -62,7 +62,7 @@ class SpringSet:
     """
 
     names: tuple[str, ...]
-    arrays: tuple[NDArray[np.float64] | NDArray[np.int64], ...]
+    arrays: tuple[NDArray[np.float32] | NDArray[np.float64] | NDArray[np.int64], ...]
     home: NDArray[np.int64]
     start: NDArray[np.int64]
     side: NDArray[np.int64]

@@ -11,7 +11,19 @@ from kneeload.kernels.lines import add_lines, add_point
 from kneeload.kernels.options import kernel
 from kneeload.kernels.pose import pose_terms, rotation, wedge_terms
 from kneeload.kernels.small_systems import solve_spd
-from kneeload.kernels.springs import BLOCK, CHUNK, ROWS, SUMS, WEDGE, add_forces, add_meniscus, add_meniscus_forces, add_springs, motion_since, place
+from kneeload.kernels.springs import (
+    BLOCK,
+    CHUNK,
+    ROWS,
+    SUMS,
+    WEDGE,
+    add_forces,
+    add_meniscus,
+    add_meniscus_forces,
+    add_springs,
+    motion_since,
+    place,
+)
 
 FORCE_ALONE, WITH_TANGENT = np.int64(0), np.int64(1)  # numpy integers: literals would compile `potential` twice
 LENGTH = 20.0  # mm; half the distance between the compartments: turns moments into forces, and angles into lengths

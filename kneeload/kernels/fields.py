@@ -8,7 +8,27 @@ from kneeload.kernels.layer import HALF, ONE, ZERO, wedge_law
 from kneeload.kernels.level_set import clamped
 from kneeload.kernels.options import kernel, kernel_inline
 from kneeload.kernels.pose import rotation
-from kneeload.kernels.springs import BE, BLOCK, CHUNK, N0, N1, N2, ROWS, S0, S1, S2, TH, A, T, W, Y, Z, in_precision, motion_since, moved_level
+from kneeload.kernels.springs import (
+    BE,
+    BLOCK,
+    CHUNK,
+    N0,
+    N1,
+    N2,
+    ROWS,
+    S0,
+    S1,
+    S2,
+    TH,
+    A,
+    T,
+    W,
+    Y,
+    Z,
+    in_precision,
+    motion_since,
+    moved_level,
+)
 
 RIM = np.float32(1.2)  # width of a triangle of area 1, mean over directions
 PEAK_SHARE = 0.01  # the peak pressure is what one per cent of the area in contact exceeds: single triangles are noise

@@ -1,4 +1,4 @@
-"""Elastic half-space under a normal load: influence of small discs, full stress tensor, and the collection of loads from contact fields.
+"""Elastic half-space under a normal load: influence of small discs, the bells that smooth loads, and the full stress tensor.
 
 Boussinesq's point load (K. L. Johnson, Contact Mechanics, 1985, section 3.2), compression positive in `fill_influence` and tension
 positive in `fill_disc_stress`. A source is a disc of uniform pressure: far away the point load with the second moment of the disc,
@@ -14,7 +14,6 @@ import numpy as np
 
 from kneeload.kernels.options import kernel
 
-BLOCK = 16  # rows that `spread_columns` works on at a time
 NEAR = 6.0  # radii within which the disc is integrated instead of expanded
 RINGS = np.sqrt(np.array([0.5 - math.sqrt(0.15), 0.5, 0.5 + math.sqrt(0.15)]))  # Gauss nodes in r^2/a^2
 RING_WEIGHTS = np.array([5.0, 8.0, 5.0]) / 18.0
@@ -23,14 +22,9 @@ _SCALE = 3.0 / (2.0 * math.pi)
 
 
 @kernel
-def _disc_vertical(square, z, radius, rings, ring_weights, cosines):
-    """Vertical stress of a unit disc load at lateral distance sqrt(square) and depth z: MPa per N."""
+def _near_vertical(square, z, radius, rings, ring_weights, cosines):
+    """Vertical stress of a unit disc load at lateral distance sqrt(square) and depth z by the rule over the disc: MPa per N."""
     r2 = square + z * z
-    a2 = radius * radius
-    if r2 >= NEAR * NEAR * a2:
-        inverse = 1.0 / r2
-        point = z * z * z * inverse * inverse * math.sqrt(inverse)
-        return _SCALE * point * (1.0 + 0.125 * a2 * inverse * (35.0 * square * inverse - 10.0))
     lateral = math.sqrt(square)
     total = 0.0
     for k in range(rings.shape[0]):
@@ -44,48 +38,87 @@ def _disc_vertical(square, z, radius, rings, ring_weights, cosines):
 
 
 @kernel
-def fill_influence(points, normals, sources, source_normals, radii, depths, rings, ring_weights, cosines, out):
-    """Fill out (d, n, p) MPa per N with the vertical stress under points (n, 3) at depths (d,) mm from unit loads on discs (p, 3).
+def fill_influence(points, normals, sources, source_normals, radii, chosen, depths, rings, ring_weights, cosines, out):
+    """Fill out (d, c, n) MPa per N with the vertical stress under points (3, n) at depths (d,) mm from unit loads on the discs chosen (c,).
 
-    The half-space of a point has its surface in the tangent plane there. The lateral distance is the chord from the point to the
-    source (an unrolling of the curved surface), and a source counts with the part of its force that is normal to that plane.
+    normals (3, n), sources (p, 3), source_normals (p, 3), radii (p,). The half-space of a point has its surface in the tangent plane there.
+    The lateral distance is the chord from the point to the source (an unrolling of the curved surface), and a source counts with the part
+    of its force that is normal to that plane. Distances are formed in double precision, powers of them in single precision.
     """
-    for i in range(points.shape[0]):
-        for j in range(sources.shape[0]):
-            facing = (normals[i, 0] * source_normals[j, 0] + normals[i, 1] * source_normals[j, 1]
-                      + normals[i, 2] * source_normals[j, 2])
-            if facing <= 0.0:
-                for d in range(depths.shape[0]):
-                    out[d, i, j] = 0.0
-                continue
-            dx = sources[j, 0] - points[i, 0]
-            dy = sources[j, 1] - points[i, 1]
-            dz = sources[j, 2] - points[i, 2]
-            square = dx * dx + dy * dy + dz * dz
-            for d in range(depths.shape[0]):
-                out[d, i, j] = facing * _disc_vertical(square, depths[d], radii[j], rings, ring_weights, cosines)
+    count = points.shape[1]
+    square, facing, near = np.empty(count, np.float32), np.empty(count, np.float32), np.empty(count, np.int32)
+    one, eighth, ten, more = np.float32(1.0), np.float32(0.125), np.float32(10.0), np.float32(35.0)
+    for c in range(chosen.shape[0]):
+        j = chosen[c]
+        x, y, z, u, v, w = sources[j, 0], sources[j, 1], sources[j, 2], source_normals[j, 0], source_normals[j, 1], source_normals[j, 2]
+        for i in range(count):
+            dx, dy, dz = points[0, i] - x, points[1, i] - y, points[2, i] - z
+            square[i] = dx * dx + dy * dy + dz * dz
+            facing[i] = max(normals[0, i] * u + normals[1, i] * v + normals[2, i] * w, 0.0)
+        limit, close = NEAR * NEAR * radii[j] * radii[j], 0
+        for i in range(count):
+            near[close] = i
+            close += square[i] < limit and facing[i] > 0.0
+        a2 = np.float32(radii[j] * radii[j])
+        for d in range(depths.shape[0]):
+            z2, scale = np.float32(depths[d] * depths[d]), np.float32(_SCALE * depths[d] * depths[d] * depths[d])
+            row = out[d, c]
+            for i in range(count):
+                inverse = one / (square[i] + z2)
+                power = inverse * inverse * math.sqrt(inverse)
+                row[i] = facing[i] * scale * power * (one + eighth * a2 * inverse * (more * square[i] * inverse - ten))
+            for m in range(close):
+                i = near[m]
+                dx, dy, dz = points[0, i] - x, points[1, i] - y, points[2, i] - z
+                exact = dx * dx + dy * dy + dz * dz
+                if exact + depths[d] * depths[d] < limit:
+                    row[i] = facing[i] * _near_vertical(exact, depths[d], radii[j], rings, ring_weights, cosines)
 
 
 @kernel
-def spread_columns(field, start, column, weight, out):
-    """Fill out (n, p) with field (n, p) whose column k becomes the sum of weight[e] * field[:, column[e]], e from start[k] to start[k + 1]."""
-    rows, columns = field.shape
-    block = np.zeros((columns, BLOCK), np.float32)  # a few rows turned on their side, so that the innermost loop runs along memory
-    total = np.zeros(BLOCK, np.float32)
-    for first in range(0, rows, BLOCK):
-        count = min(BLOCK, rows - first)
-        for b in range(count):
-            for j in range(columns):
-                block[j, b] = field[first + b, j]
-        for k in range(start.shape[0] - 1):
-            for b in range(BLOCK):
-                total[b] = 0.0
-            for e in range(start[k], start[k + 1]):
-                w, c = weight[e], column[e]
-                for b in range(BLOCK):
-                    total[b] += w * block[c, b]
-            for b in range(count):
-                out[first + b, k] = total[b]
+def bell_neighbours(order, place, chosen, centres, normals, areas, deviation, start, column, weight):
+    """Fill the Gaussian bells of the patches chosen (c,): patches column[start[k]:start[k + 1]] with parts weight of the load, which add up to 1.
+
+    order (p,): patch numbers by rising x; place (c,): where each chosen patch stands in it. Counted are patches within 2.5 deviations (mm)
+    that face the same way, by their area. Returns how many entries there are; those beyond the size of column are counted, not written.
+    """
+    reach, entries = 2.5 * deviation, 0
+    for k in range(chosen.shape[0]):
+        own, first, total = chosen[k], entries, 0.0
+        start[k] = first
+        for way in (-1, 1):
+            m = place[k] if way == 1 else place[k] - 1
+            while 0 <= m < order.shape[0]:
+                other = order[m]
+                dx, dy, dz = centres[other, 0] - centres[own, 0], centres[other, 1] - centres[own, 1], centres[other, 2] - centres[own, 2]
+                if abs(dx) > reach:
+                    break
+                m += way
+                square = dx * dx + dy * dy + dz * dz
+                facing = normals[own, 0] * normals[other, 0] + normals[own, 1] * normals[other, 1] + normals[own, 2] * normals[other, 2]
+                if square <= reach * reach and (facing > 0.0 or other == own):
+                    value = (areas[other] + 1e-12) * math.exp(-0.5 * square / (deviation * deviation))
+                    total += value
+                    if entries < column.shape[0]:
+                        column[entries], weight[entries] = other, value
+                    entries += 1
+        for e in range(first, min(entries, column.shape[0])):
+            weight[e] /= total
+    start[chosen.shape[0]] = entries
+    return entries
+
+
+@kernel
+def spread_rows(field, start, column, weight, place, out):
+    """Fill row place[k] of out (p, n) with the sum of weight[e] * field[column[e]], e from start[k] to start[k + 1]; field (c, n)."""
+    for k in range(place.shape[0]):
+        row = out[place[k]]
+        for i in range(row.shape[0]):
+            row[i] = 0.0
+        for e in range(start[k], start[k + 1]):
+            w, source = weight[e], field[column[e]]
+            for i in range(row.shape[0]):
+                row[i] += w * source[i]
 
 
 @kernel
@@ -127,41 +160,3 @@ def fill_disc_stress(points, centres, forces, radii, poisson, rings, ring_weight
                 for c in range(8):
                     angle = (c + 0.5) * math.pi / 4.0
                     _add_point_load(dx - ring * math.cos(angle), dy - ring * math.sin(angle), z, share, poisson, stress)
-
-
-@kernel
-def collect(pressure, area, target, region, start, patch, share, region_force, region_area, region_peak, patch_force):
-    """Add the load of one contact field to totals of regions and to the patches of a bone; return the count of unusable pressures.
-
-    pressure (T, m) MPa, area (m,) mm2: casting triangles. target (T, m) or (1, m): receiving triangle, -1 for none (one row = the same
-    in all frames). region (k,): region of each receiving triangle, negative for none. Receiving triangle i feeds the patches
-    patch[start[i]:start[i + 1]] with the parts share[...] of its force. Added to: region_force, region_area, region_peak (T, R) N, mm2, MPa;
-    patch_force (T, P) N. Negative and non-finite pressures are left out and counted.
-    """
-    bad = 0
-    rows = target.shape[0]
-    regions = region_force.shape[1]
-    for t in range(pressure.shape[0]):
-        row = t if rows > 1 else 0
-        for j in range(pressure.shape[1]):
-            p = pressure[t, j]
-            if p == 0.0:
-                continue
-            if not (p > 0.0 and p < 1e9):
-                bad += 1
-                continue
-            k = target[row, j]
-            if k < 0:
-                continue
-            force = p * area[j]
-            r = region[k]
-            if 0 <= r < regions:
-                region_force[t, r] += force
-                region_area[t, r] += area[j]
-                if p > region_peak[t, r]:
-                    region_peak[t, r] = p
-            for e in range(start[k], start[k + 1]):
-                patch_force[t, patch[e]] += share[e] * force
-    return bad
-
-

@@ -30,7 +30,6 @@ import numpy as np
 from kneeload.kernels.layer import layer_law, wedge_law
 from kneeload.kernels.level_set import (
     ENTRY,
-    FAR,
     LANES,
     STEP,
     cell_of,

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,13 +82,18 @@ def standard_scores(load: BoneLoad, reference: BoneLoad, model: LesionModel, *, 
 def log_stress_ratio(load: BoneLoad, reference: BoneLoad, model: LesionModel) -> Array:
     """Return (S, 15) no unit; logarithm of the hazard ratio that stress gives each region in each draw."""
     d = draws(model)
-    own = _sloped(standard_scores(load, reference, model), d)
-    standard = _sloped(standard_scores(load, reference, model, standard_day=True), d)
-    return (standard + d.amount[:, None] * (own - standard)) * d.part
+    scores = np.stack(standard_scores(load, reference, model)), np.stack(standard_scores(load, reference, model, standard_day=True))
+    slopes = np.stack([d.mean_slope, d.peak_slope, d.amount * d.mean_slope, d.amount * d.peak_slope], axis=1)  # (S, 4)
+    return _product(slopes, np.concatenate([scores[1], scores[0] - scores[1]]) * d.part)
 
 
-def _sloped(scores: tuple[Array, Array], d: Draws) -> Array:
-    return d.mean_slope[:, None] * scores[0] + d.peak_slope[:, None] * scores[1]
+def _product(slopes: Array, scores: Array) -> Array:
+    """Return slopes (S, k) times scores (k, 15), added up one after the other, so that the sum does not depend on a library's threads."""
+    out = slopes[:, :1] * scores[0]
+    for k in range(1, scores.shape[0]):
+        if scores[k].any():
+            out += slopes[:, k:k + 1] * scores[k]
+    return out
 
 
 def log_meniscus_ratio(subject: Subject, model: LesionModel) -> Array:
@@ -95,10 +101,13 @@ def log_meniscus_ratio(subject: Subject, model: LesionModel) -> Array:
 
     It acts on the tibia and on the central and posterior femur of its side. A torn root counts like a lost meniscus, since the ring is open.
     """
+    return _log_meniscus_ratio(*_states(subject), model)
+
+
+def _log_meniscus_ratio(medial: tuple[str, float | None], lateral: tuple[str, float | None], model: LesionModel) -> Array:
     d = draws(model)
     out = np.zeros((model.samples, len(MOAKS_REGIONS)))
-    for side, state, extrusion in (("medial", subject.medial_meniscus, subject.medial_extrusion_mm),
-                                   ("lateral", subject.lateral_meniscus, subject.lateral_extrusion_mm)):
+    for side, (state, extrusion) in (("medial", medial), ("lateral", lateral)):
         effect = _meniscus_effect(state, extrusion, d, model)
         if effect is None:
             continue
@@ -117,12 +126,46 @@ def _meniscus_effect(state: str, extrusion: float | None, d: Draws, model: Lesio
 
 
 def region_hazard(load: BoneLoad, reference: BoneLoad, subject: Subject, model: LesionModel) -> Array:
-    """Return (S, 15) 1/year: hazard of a new lesion in each region in each draw."""
-    return draws(model).hazard * np.exp(log_stress_ratio(load, reference, model) + log_meniscus_ratio(subject, model))
+    """Return (S, 15) 1/year: hazard of a new lesion in each region in each draw (read-only)."""
+    return _hazard(load, reference, *_states(subject), model)
+
+
+def _states(subject: Subject) -> tuple[tuple[str, float | None], tuple[str, float | None]]:
+    """Return what of a subject counts beyond load: state and extrusion of the medial and of the lateral meniscus."""
+    return (subject.medial_meniscus, subject.medial_extrusion_mm), (subject.lateral_meniscus, subject.lateral_extrusion_mm)
+
+
+@lru_cache(maxsize=2)  # risk and pain of one person need the same
+def _hazard(load: BoneLoad, reference: BoneLoad, medial: tuple[str, float | None], lateral: tuple[str, float | None], model: LesionModel) -> Array:
+    hazard: Array = _baseline(medial, lateral, model)[0] * np.exp(log_stress_ratio(load, reference, model))
+    hazard.setflags(write=False)
+    return hazard
+
+
+@lru_cache(maxsize=8)
+def _baseline(medial: tuple[str, float | None], lateral: tuple[str, float | None], model: LesionModel) -> tuple[Array, Array]:
+    """Return (S, 15) 1/year hazard at the reference load, and one over the risk that it gives."""
+    hazard = draws(model).hazard * np.exp(_log_meniscus_ratio(medial, lateral, model))
+    with np.errstate(divide="ignore"):
+        inverse = 1.0 / _risk(hazard)
+    for array in (hazard, inverse):
+        array.setflags(write=False)
+    return hazard, inverse
 
 
 def _risk(hazard: Array) -> Array:
     return -np.expm1(-HORIZON_YEARS * hazard)
+
+
+def quantiles(values: Array, parts: tuple[float, ...]) -> Array:
+    """Return the (q, n) quantiles of values (S, n) over the first axis, linear between the sorted values."""
+    places = np.array(parts) * (values.shape[0] - 1)
+    below = places.astype(np.int64)
+    above = np.minimum(below + 1, values.shape[0] - 1)
+    ranked = np.partition(values.T, np.unique([below, above]), axis=1)
+    low, high = ranked[:, below], ranked[:, above]
+    result: Array = (low + (high - low) * (places - below)).T
+    return np.ascontiguousarray(result)
 
 
 def lesion_risk(load: BoneLoad, reference: BoneLoad, subject: Subject, model: LesionModel | None = None) -> LesionRisk:
@@ -138,11 +181,10 @@ def lesion_risk(load: BoneLoad, reference: BoneLoad, subject: Subject, model: Le
         InputError: a load without stimulus, or a reference without any load.
     """
     model = model or LesionModel()
-    meniscus = log_meniscus_ratio(subject, model)
-    baseline = draws(model).hazard * np.exp(meniscus)
-    risk = _risk(baseline * np.exp(log_stress_ratio(load, reference, model)))
-    low, middle, high = np.quantile(risk, _QUANTILES, axis=0)
-    relative = np.median(risk / _risk(baseline), axis=0)
+    inverse = _baseline(*_states(subject), model)[1]
+    risk = _risk(region_hazard(load, reference, subject, model))
+    low, middle, high = quantiles(risk, _QUANTILES)
+    relative = quantiles(risk * inverse, (0.5,))[0]
     grade = np.digitize(overstressed_share(load, reference, model), (1e-12, *GRADE_CUTS)).astype(np.int8)
     for array in (low, middle, high, relative, grade):
         array.setflags(write=False)
@@ -154,10 +196,14 @@ def overstress_level(reference: BoneLoad, model: LesionModel) -> Array:
 
     It is the stimulus that would double the hazard (by the median slope) if the most loaded point of the reference person's region rose to it.
     """
-    d = draws(model)
-    slope = max(float(np.median(d.mean_slope + d.peak_slope)), 1e-9)
     peak = _stimulus(reference, "reference")[1]
-    return peak + math.log(2.0) / slope * _scale(peak, model)
+    return peak + math.log(2.0) / _median_slope(model) * _scale(peak, model)
+
+
+@lru_cache(maxsize=8)
+def _median_slope(model: LesionModel) -> float:
+    d = draws(model)
+    return max(float(np.median(d.mean_slope + d.peak_slope)), 1e-9)
 
 
 def overstressed_share(load: BoneLoad, reference: BoneLoad, model: LesionModel) -> Array:
@@ -197,7 +243,7 @@ def risk_change(before: BoneLoad, after: BoneLoad, reference: BoneLoad, subject:
     step = np.where(step < 0.0, d.unloading[:, None] * step, step)
     baseline = d.hazard * np.exp(log_meniscus_ratio(subject, model) + first)
     ratio = _risk(baseline * np.exp(step)) / _risk(baseline)
-    low, middle, high = np.quantile(ratio, _QUANTILES, axis=0)
+    low, middle, high = quantiles(ratio, _QUANTILES)
     for array in (low, middle, high):
         array.setflags(write=False)
     return RiskChange(relative=middle, low=low, high=high)

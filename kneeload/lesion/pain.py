@@ -7,12 +7,14 @@ over that of people with the reference load; single persons scatter far more wid
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
 from kneeload.bone.dose import BoneLoad
 from kneeload.lesion.draws import draws
-from kneeload.lesion.hazard import region_hazard
+from kneeload.lesion.hazard import quantiles, region_hazard
 from kneeload.lesion.model import LesionModel
 from kneeload.lesion.risk import PainIndex
 from kneeload.subject.anatomy import MOAKS_REGIONS
@@ -54,13 +56,19 @@ def pain(load: BoneLoad, reference: BoneLoad, subject: Subject, model: LesionMod
     """
     model = model or LesionModel()
     d = draws(model)
-    reference_hazard = d.hazard
-    more = expected_score(region_hazard(load, reference, subject, model), d.resolution) - expected_score(reference_hazard, d.resolution)
-    out = {}
-    for k, (activity, (regions, coefficient, error)) in enumerate(PAIN_COEFFICIENTS.items()):
-        chosen = [MOAKS_REGIONS.index(region) for region in regions]
+    more = expected_score(region_hazard(load, reference, subject, model), d.resolution) - _reference_score(model)
+    ratio = np.empty((model.samples, len(PAIN_COEFFICIENTS)))
+    for k, (regions, coefficient, error) in enumerate(PAIN_COEFFICIENTS.values()):
         slope = d.causal * np.maximum(coefficient + error * d.pain[:, k], 0.0)
-        ratio = np.exp(slope * more[:, chosen].sum(axis=1))
-        low, middle, high = np.quantile(ratio, (0.025, 0.5, 0.975))
-        out[activity] = PainIndex(relative=float(middle), low=float(low), high=float(high))
-    return out
+        score = sum((more[:, MOAKS_REGIONS.index(region)] for region in regions), np.zeros(model.samples))
+        ratio[:, k] = np.exp(slope * score)
+    low, middle, high = quantiles(ratio, (0.025, 0.5, 0.975))
+    return {activity: PainIndex(relative=float(middle[k]), low=float(low[k]), high=float(high[k])) for k, activity in enumerate(PAIN_COEFFICIENTS)}
+
+
+@lru_cache(maxsize=8)
+def _reference_score(model: LesionModel) -> NDArray[np.float64]:
+    d = draws(model)
+    score = expected_score(d.hazard, d.resolution)
+    score.setflags(write=False)
+    return score

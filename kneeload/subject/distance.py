@@ -121,7 +121,10 @@ def evaluate(level_set: LevelSet, points_mm: ArrayLike) -> tuple[NDArray[np.floa
     """
     points = np.ascontiguousarray(points_mm, dtype=np.float64).reshape(-1, 3)
     value, gradient = np.empty(len(points)), np.empty((len(points), 3))
-    kernels.level_set_values(level_set.coefficients, level_set.origin_mm, level_set.spacing_mm, level_set.band_mm, points, value, gradient)
+    read = (level_set.coefficients.view(), level_set.origin_mm.view(), points.view())
+    for values in read:
+        values.setflags(write=False)  # whether they were or not: the kernel is compiled once
+    kernels.level_set_values(read[0], read[1], level_set.spacing_mm, level_set.band_mm, read[2], value, gradient)
     return value, gradient
 
 

@@ -143,6 +143,43 @@ def grid_triangles(xz: NDArray[np.float64]) -> NDArray[np.int32]:
     return faces[:, ::-1].copy() if np.median(turn) > 0.0 else faces  # counter-clockwise in (x, z) looks down
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Seat:
+    """Where a ring lies on its plateau before size and tilt: the same for all people of one sex whose meniscus is not pushed out.
+
+    Attributes:
+        xz: (na, ns, 2) mm, tibia frame; points of the ring with its extrusion.
+        y: (na ns,) mm; height of the cartilage below them.
+        layer: (na ns,) mm; cartilage thickness below them.
+        tibial_mm: (m,) mm; the same per triangle of the ring.
+        outward: (m, 3) no unit; unit vector of radial expansion per triangle.
+        covered: (p,) bool; triangles of the plateau under the ring.
+    """
+
+    xz: NDArray[np.float64]
+    y: NDArray[np.float64]
+    layer: NDArray[np.float64]
+    tibial_mm: NDArray[np.float64]
+    outward: NDArray[np.float64]
+    covered: NDArray[np.bool_]
+
+
+@lru_cache(maxsize=16)
+def seat(shape: MeniscusShape, plateau: PlateauShape, shift_mm: float, state: MeniscusState) -> Seat:
+    """Seat of a mean ring on its mean plateau with a resting extrusion, mm of the mean knee."""
+    xz = extruded_ring(shape, shift_mm, state)
+    flat = xz.reshape(-1, 2)
+    layer = plateau.thickness_at(flat)
+    outward = shape.outward.reshape(-1, 2)[shape.triangles].mean(axis=1)
+    outward /= np.linalg.norm(outward, axis=1, keepdims=True)
+    found = Seat(xz=xz, y=plateau.surface_y(flat), layer=layer, tibial_mm=layer[shape.triangles].mean(axis=1),
+                 outward=np.column_stack([outward[:, 0], np.zeros(len(outward)), outward[:, 1]]),
+                 covered=covered_triangles(plateau.mesh.centroids[:, [0, 2]], xz))
+    for array in (found.xz, found.y, found.layer, found.tibial_mm, found.outward, found.covered):
+        array.setflags(write=False)
+    return found
+
+
 def resting_extrusion_mm(state: MeniscusState, extrusion_mm: float | None) -> float:
     """Outward shift at rest, mm: the given figure, else 3 mm for an extruded or root-torn meniscus, else 0."""
     if extrusion_mm is not None:
@@ -164,22 +201,19 @@ def placed_meniscus(shape: MeniscusShape, plateau: PlateauShape, state: Meniscus
     if state == "removed":
         return None
     shift = resting_extrusion_mm(state, extrusion_mm)
-    xz = extruded_ring(shape, shift / size, state)
-    flat = xz.reshape(-1, 2)
-    layer = plateau.thickness_at(flat)
+    base = seat(shape, plateau, shift / size, state)
+    flat = base.xz.reshape(-1, 2)
     height = shape.height_mm * size
-    y = plateau.surface_y(flat) * size + (cartilage_scale - 1.0) * layer + height.ravel()
+    y = base.y * size + (cartilage_scale - 1.0) * base.layer + height.ravel()
     points = np.column_stack([flat[:, 0] * size, y, flat[:, 1] * size * widening])
     points = tilt.apply(shape.side, points)
-    outward = shape.outward.reshape(-1, 2)[shape.triangles].mean(axis=1)
-    outward /= np.linalg.norm(outward, axis=1, keepdims=True)
-    outward = np.column_stack([outward[:, 0], np.zeros(len(outward)), outward[:, 1]]) @ tilt.turn(shape.side).T
+    outward = base.outward @ tilt.turn(shape.side).T
     faces = shape.triangles
     surface = ArticularSurface(name=f"{shape.side}_meniscus", body="tibia", mesh=TriangleMesh(points=points, triangles=faces),
                                thickness_mm=height.ravel()[faces].mean(axis=1), material=material,
                                region=np.full(len(faces), -1, dtype=np.int8))
-    section, arc, radius = ring_measures(xz * np.array([size, size * widening]), height)
-    tibial = layer[faces].mean(axis=1) * cartilage_scale
+    section, arc, radius = ring_measures(base.xz * np.array([size, size * widening]), height)
+    tibial = base.tibial_mm * cartilage_scale
     for array in (points, outward, surface.thickness_mm, surface.region, tibial, faces):
         array.setflags(write=False)
     return Meniscus(surface=surface, tibial_thickness_mm=tibial, outward=outward, cross_section_mm2=section, arc_length_mm=arc,
@@ -226,9 +260,12 @@ def covered_triangles(xz: NDArray[np.float64], ring: NDArray[np.float64]) -> NDA
     """Which points (n, 2) mm lie under a ring given by its grid (na, ns, 2) mm, seen along y (even-odd rule on its border)."""
     border = np.concatenate([ring[:, 0], ring[::-1, -1]])
     following = np.roll(border, -1, axis=0)
-    inside = np.zeros(len(xz), dtype=bool)
-    for (x0, z0), (x1, z1) in zip(border, following):
-        spans = (z0 > xz[:, 1]) != (z1 > xz[:, 1])
-        if spans.any():
-            inside[spans] ^= xz[spans, 0] < x0 + (xz[spans, 1] - z0) * (x1 - x0) / (z1 - z0)
-    return inside
+    order = np.argsort(xz[:, 1])
+    level = xz[order, 1]
+    first, last = (np.searchsorted(level, end(border[:, 1], following[:, 1])) for end in (np.minimum, np.maximum))
+    count = last - first  # points whose z lies within that of a side
+    side = np.repeat(np.arange(len(border)), count)
+    point = order[np.arange(len(side)) - np.repeat(np.cumsum(count) - count, count) + np.repeat(first, count)]
+    (x0, z0), (x1, z1) = border[side].T, following[side].T
+    crossed = xz[point, 0] < x0 + (xz[point, 1] - z0) * (x1 - x0) / (z1 - z0)
+    return np.bincount(point[crossed], minlength=len(xz)) % 2 == 1

@@ -80,7 +80,7 @@ def patellar_cartilage(sex: Sex, size: float, scale: float, material: LayerMater
         widening: further factor along z, no unit.
     """
     shape = mean_patella(sex, triangles_per_mm2)
-    gained = (scale - 1.0) * shape.thickness_at(shape.mesh.points[:, 1:])
-    points = (shape.mesh.points * size + gained[:, None] * shape.normal) * np.array([1.0, 1.0, widening])
+    gained = 0.0 if scale == 1.0 else ((scale - 1.0) * shape.thickness_at(shape.mesh.points[:, 1:]))[:, None] * shape.normal
+    points = (shape.mesh.points * size + gained) * np.array([1.0, 1.0, widening])
     return ArticularSurface(name="patella", body="patella", mesh=TriangleMesh(points=points, triangles=shape.mesh.triangles),
                             thickness_mm=shape.thickness_mm * scale, material=material, region=shape.region)

@@ -156,7 +156,7 @@ def tilted_plateau(shape: PlateauShape, material: LayerMaterial, *, size: float 
         tilt: of the person; None for none.
         widening: further factor along z, no unit.
     """
-    lost = worn_points(shape, cartilage_scale) - shape.mesh.points
+    lost = 0.0 if cartilage_scale == 1.0 else worn_points(shape, cartilage_scale) - shape.mesh.points
     points = (shape.mesh.points * size + lost) * np.array([1.0, 1.0, widening])
     if tilt is not None:
         points = tilt.apply(shape.side, points)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from types import MappingProxyType
+from functools import lru_cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +14,12 @@ from kneeload.subject.bones import patella_bone, tibia_bone
 from kneeload.subject.femur import FemurShape, femur_bone, mean_femur, sized_femur, widened_femur, worn_femur
 from kneeload.subject.landmarks import contact_centres, contact_spacing_mm
 from kneeload.subject.materials import Materials
-from kneeload.subject.menisci import MeniscusShape, covered_triangles, extruded_ring, fitted_meniscus, placed_meniscus, vertical_gap
+from kneeload.subject.menisci import MeniscusShape, fitted_meniscus, placed_meniscus, seat, vertical_gap
 from kneeload.subject.patella import patellar_cartilage
 from kneeload.subject.person import CartilageThicknessScale, Sex, Subject
 from kneeload.subject.plateau import PlateauShape, Tilt, lowered, mean_plateau, plateau_tilt, sagittal_slope_deg, tilted_plateau
 from kneeload.subject.size import axis_factors, height_factor
-from kneeload.subject.surface import ArticularSurface
+from kneeload.subject.surface import ArticularSurface, TriangleMesh
 
 SIDES = ("medial", "lateral")
 
@@ -59,6 +58,26 @@ class TibialSide:
     covered: NDArray[np.bool_]
 
 
+class Bones(Mapping[str, TriangleMesh]):
+    """Meshes of the bones by name, each made when it is first asked for: only pictures and files need them."""
+
+    __slots__ = ("_made", "_make")
+
+    def __init__(self, **make: Callable[[], TriangleMesh]) -> None:
+        self._make, self._made = make, dict[str, TriangleMesh]()
+
+    def __getitem__(self, name: str) -> TriangleMesh:
+        if name not in self._made:
+            self._made[name] = self._make[name]()
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._make)
+
+    def __len__(self) -> int:
+        return len(self._make)
+
+
 @lru_cache(maxsize=2)
 def mean_knee(sex: Sex) -> MeanKnee:
     """Assemble the mean knee of a sex from the fitted coefficients.
@@ -95,7 +114,7 @@ def reference_anatomy(subject: Subject, materials: Materials | None = None) -> K
         subject: the person (the side does not matter: a left knee is stored as its mirror image, a right one).
         materials: elastic constants of the soft layers; None for the defaults.
     """
-    return _knee(_shape_of(subject), materials or Materials())
+    return _knee(shape_of(subject), materials or Materials())
 
 
 @lru_cache(maxsize=8)
@@ -109,11 +128,8 @@ def _knee(subject: Subject, soft: Materials) -> KneeAnatomy:
     tilt = _tilt(mean, subject, size, widening)
     sides = {side: _tibial_side(mean, side, subject, size, widening, tilt, soft) for side in SIDES}
     flexion, centres = _centres(femur, sides)
-    bones = {
-        "femur": femur_bone(whole),
-        "tibia": tibia_bone(subject.sex, mean.plateaus["medial"], mean.plateaus["lateral"], size, tilt, widening=widening),
-        "patella": patella_bone(subject.sex, size, widening),
-    }
+    bones = Bones(femur=partial(femur_bone, whole), patella=partial(patella_bone, subject.sex, size, widening),
+                  tibia=partial(tibia_bone, subject.sex, mean.plateaus["medial"], mean.plateaus["lateral"], size, tilt, widening=widening))
     return KneeAnatomy(
         name="reference",
         femur=ArticularSurface(name="femur", body="femur", mesh=femur.mesh, thickness_mm=femur.thickness_mm, material=soft.cartilage, region=femur.region),
@@ -125,7 +141,7 @@ def _knee(subject: Subject, soft: Materials) -> KneeAnatomy:
         lateral_meniscus=sides["lateral"].meniscus,
         covered_medial=sides["medial"].covered,
         covered_lateral=sides["lateral"].covered,
-        bones=MappingProxyType(bones),
+        bones=bones,
         source_scale=_read_only(axis_factors(subject.sex) * size * np.array([1.0, 1.0, widening])),
         plateau_tilt=_read_only(tilt.mean_turn),
         contact_centres_flexion=flexion,
@@ -139,7 +155,7 @@ def _femur(sex: Sex, size: float, widening: float) -> FemurShape:
     return femur if widening == 1.0 else widened_femur(femur, widening)
 
 
-def _shape_of(subject: Subject) -> Subject:
+def shape_of(subject: Subject) -> Subject:
     """The person with all that does not shape the joint at its default: the key under which a knee is remembered."""
     return Subject(sex=subject.sex, height_m=subject.height_m, mpta_deg=subject.mpta_deg, medial_slope_deg=subject.medial_slope_deg,
                    lateral_slope_deg=subject.lateral_slope_deg, contact_spacing_mm=subject.contact_spacing_mm,
@@ -180,10 +196,8 @@ def _tibial_side(mean: MeanKnee, side: str, subject: Subject, size: float, widen
     plateau = tilted_plateau(shape, soft.cartilage, size=size, cartilage_scale=scale, tilt=tilt, widening=widening)
     meniscus = placed_meniscus(wedge, shape, getattr(subject, f"{side}_meniscus"), getattr(subject, f"{side}_extrusion_mm"), soft.meniscus,
                                size=size, cartilage_scale=scale, tilt=tilt, widening=widening)
-    covered = np.zeros(len(shape.mesh.triangles), dtype=bool)
-    if meniscus is not None:
-        covered = covered_triangles(shape.mesh.centroids[:, [0, 2]],
-                                    extruded_ring(wedge, meniscus.extrusion_mm / size, getattr(subject, f"{side}_meniscus")))
+    state = getattr(subject, f"{side}_meniscus")
+    covered = np.zeros(len(shape.mesh.triangles), dtype=bool) if meniscus is None else seat(wedge, shape, meniscus.extrusion_mm / size, state).covered
     return TibialSide(plateau=plateau, meniscus=meniscus, covered=_read_only(covered))
 
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from plates import SOFT, paraboloid, plate, raised
 
-from kneeload.contact import contact_stress
+from kneeload.contact import contact_stress, prepare_contact
 from kneeload.contact.closed_forms import CASES, LEAST_ORDER, QUANTITIES, ClosedFormRow, closed_form_rows, convergence_order, energy_row
+from kneeload.errors import InputError
 from kneeload.subject.distance import evaluate
 from kneeload.subject.surface import ArticularSurface, TriangleMesh
 
@@ -136,6 +137,41 @@ def test_a_mirrored_pair_gives_mirrored_results():
     left = contact_stress(base.mirrored(), ball.mirrored(), flip @ pose @ flip)
     assert np.allclose(left.force, right.force * [1, 1, -1], rtol=1e-6, atol=1e-6 * np.linalg.norm(right.force))
     assert np.allclose(left.moment, right.moment * [-1, -1, 1], rtol=1e-5, atol=1e-5 * np.linalg.norm(right.moment))
+
+
+@pytest.mark.parametrize("depth", ["target_normal", "casting_normal"])
+@pytest.mark.parametrize("law", ["linear", "nonlinear"])
+def test_one_pose_many_poses_and_the_prepared_pair_agree_to_the_last_bit(law, depth):
+    ball, base = paraboloid(60.0, 35.0), plate(10.0, 28, LAYER)
+    poses = [raised(height) for height in (0.5, -1.0, 0.2, 3.0)]
+    pair = prepare_contact(base, ball, law=law, depth=depth)
+    series = pair.at_poses(poses, fields=True)
+    assert series.status.tolist() == [0, 1, 0, 2]
+    assert pair.at_poses(poses).pressure is None and pair.at_poses(np.zeros((0, 4, 4))).force.shape == (0, 3)
+    for k, pose in enumerate(poses):
+        for found in (pair.at(pose), contact_stress(base, ball, pose, law=law, depth=depth)):
+            for name in ("force", "moment", "area", "peak", "peak_percentile", "mean", "energy", "status", "pressure", "depth"):
+                assert np.array_equal(getattr(found, name), getattr(series, name)[k]), name
+            assert not found.pressure.flags.writeable and not series.pressure.flags.writeable
+
+
+@pytest.mark.parametrize("poses", [np.eye(4), np.zeros((2, 3, 3)), np.array([np.eye(4), np.full((4, 4), np.nan)]), np.array([np.eye(4), 2.0 * np.eye(4)])])
+def test_many_poses_must_be_rigid_motions(poses):
+    with pytest.raises(InputError, match="pose"):
+        prepare_contact(plate(5.0, 4, 2.0), paraboloid(50.0, 50.0)).at_poses(poses)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 12, 29])
+def test_the_force_does_not_depend_on_how_springs_are_blocked(count):
+    """Plates of 2 to 1,682 triangles: every triangle counts once, whatever blocks and clusters it falls into."""
+    base, ball, pose = plate(3.0, count, LAYER), paraboloid(60.0, 60.0), raised(0.5)
+    found = contact_stress(base, ball, pose)
+    centre = base.centroids + pose[:3, 3]
+    depth = np.maximum(-evaluate(ball, centre)[0], 0.0)
+    assert np.allclose(found.depth, depth, atol=1e-9)
+    pressure = depth * base.material.confined_modulus_mpa / LAYER
+    assert np.allclose(found.pressure, pressure, rtol=1e-9, atol=1e-9)
+    assert found.force[1] == pytest.approx((pressure * base.areas * evaluate(ball, centre)[1][:, 1]).sum(), rel=1e-9)
 
 
 @lru_cache

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from kneeload.kernels.halfspace import COSINES, RING_WEIGHTS, RINGS, collect, fill_disc_stress, fill_influence, spread_columns
+from kneeload.kernels.halfspace import COSINES, RING_WEIGHTS, RINGS, bell_neighbours, fill_disc_stress, fill_influence, spread_rows
 
 
 def disc_points(radius: float, rings: int = 40, angles: int = 72) -> np.ndarray:
@@ -35,9 +35,11 @@ def naive_influence(points, normals, sources, source_normals, radii, depths):
 
 
 def run_influence(points, normals, sources, source_normals, radii, depths):
-    out = np.full((len(depths), len(points), len(sources)), np.nan, np.float32)
-    fill_influence(points, normals, sources, source_normals, radii, depths, RINGS, RING_WEIGHTS, COSINES, out)
-    return out
+    out = np.full((len(depths), len(sources), len(points)), np.nan, np.float32)
+    chosen = np.arange(len(sources))[::-1].copy()
+    fill_influence(np.ascontiguousarray(points.T), np.ascontiguousarray(normals.T), sources, source_normals, radii, chosen, depths, RINGS, RING_WEIGHTS,
+                   COSINES, out)
+    return np.swapaxes(out[:, ::-1], 1, 2)
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
@@ -98,55 +100,30 @@ def test_tensor_equals_dense_integration() -> None:
     np.testing.assert_allclose(got, want, atol=0.005 * np.abs(want).max())  # two quadratures of the same disc
 
 
-def naive_collect(pressure, area, target, region, start, patch, share, regions, patches):
-    frames, m = pressure.shape
-    force, contact, peak = (np.zeros((frames, regions)) for _ in range(3))
-    loads, bad = np.zeros((frames, patches)), 0
-    for t in range(frames):
-        for j in range(m):
-            p = pressure[t, j]
-            if p == 0.0:
-                continue
-            if not (0.0 < p < 1e9):
-                bad += 1
-                continue
-            k = target[t if len(target) > 1 else 0, j]
-            if k < 0:
-                continue
-            if region[k] >= 0:
-                force[t, region[k]] += p * area[j]
-                contact[t, region[k]] += area[j]
-                peak[t, region[k]] = max(peak[t, region[k]], p)
-            for e in range(start[k], start[k + 1]):
-                loads[t, patch[e]] += share[e] * p * area[j]
-    return force, contact, peak, loads, bad
-
-
-@pytest.mark.parametrize("moving", [True, False])
-def test_collect_equals_plain_loops(moving: bool) -> None:
-    rng = np.random.default_rng(3)
-    frames, m, k, regions, patches = 7, 40, 25, 4, 9
-    pressure = np.where(rng.random((frames, m)) < 0.5, 0.0, rng.random((frames, m))).astype(np.float32)
-    pressure[2, 3], pressure[4, 5], pressure[5, 6] = np.nan, -1.0, np.inf
-    target = rng.integers(-1, k, (frames if moving else 1, m)).astype(np.int32)
-    counts = rng.integers(0, 4, k)
-    start = np.concatenate([[0], np.cumsum(counts)])
-    patch, share = rng.integers(0, patches, start[-1]), rng.random(start[-1])
-    region, area = rng.integers(-1, regions, k), rng.random(m)
-    out = [np.zeros((frames, regions)) for _ in range(3)]
-    loads = np.zeros((frames, patches), np.float32)
-    bad = collect(pressure, area, target, region, start, patch, share, *out, loads)
-    want = naive_collect(pressure, area, target, region, start, patch, share, regions, patches)
-    assert bad == want[4] == 3
-    for got, expected in zip((*out, loads), want[:4]):
-        np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-6)  # float32 sums
-
-
-def test_spread_columns_equals_a_dense_product() -> None:
+def test_bells_add_up_to_one_and_are_those_of_all_pairs() -> None:
     rng = np.random.default_rng(5)
-    field, dense = rng.random((37, 6)).astype(np.float32), np.where(rng.random((6, 6)) < 0.5, 0.0, rng.random((6, 6)))
-    dense[2] = 0.0  # a column that nothing feeds
+    centres, normals, areas = rng.uniform(0, 7, (80, 3)), unit(rng.standard_normal((80, 3))), rng.uniform(0.5, 2.0, 80)
+    chosen, deviation, order = np.array([3, 50, 7]), 1.6, np.argsort(centres[:, 0])
+    place = np.argsort(order)[chosen]
+    start, column, weight = np.zeros(4, np.int64), np.zeros(240, np.int64), np.zeros(240)
+    entries = bell_neighbours(order, place, chosen, centres, normals, areas, deviation, start, column, weight)
+    assert bell_neighbours(order, place, chosen, centres, normals, areas, deviation, start, column[:2].copy(), weight[:2].copy()) == entries  # counted only
+    for k, own in enumerate(chosen):
+        distance = np.linalg.norm(centres - centres[own], axis=1)
+        near = (distance <= 2.5 * deviation) & ((normals @ normals[own] > 0.0) | (np.arange(80) == own))
+        dense = np.where(near, (areas + 1e-12) * np.exp(-0.5 * (distance / deviation) ** 2), 0.0)
+        got = np.bincount(column[start[k]:start[k + 1]], weight[start[k]:start[k + 1]], 80)
+        np.testing.assert_allclose(got, dense / dense.sum(), rtol=1e-12)
+        assert 3 < near.sum() < 70
+
+
+def test_spread_rows_equals_a_dense_product() -> None:
+    rng = np.random.default_rng(6)
+    field, dense = rng.random((6, 37)).astype(np.float32), np.where(rng.random((4, 6)) < 0.5, 0.0, rng.random((4, 6)))
+    dense[2] = 0.0  # a row that nothing feeds
     start = np.concatenate([[0], np.cumsum((dense > 0.0).sum(axis=1))])
-    out = np.full((37, 6), np.nan, np.float32)
-    spread_columns(field, start, np.nonzero(dense)[1], dense[dense > 0.0].astype(np.float32), out)
-    np.testing.assert_allclose(out, field @ dense.T, rtol=1e-5)
+    out = np.full((9, 37), np.nan, np.float32)
+    place = np.array([8, 0, 3, 4])
+    spread_rows(field, start, np.nonzero(dense)[1], dense[dense > 0.0].astype(np.float32), place, out)
+    np.testing.assert_allclose(out[place], dense @ field, rtol=1e-5)
+    assert np.isnan(out[[1, 2, 5, 6, 7]]).all()
