@@ -25,7 +25,7 @@ def sums_of(rows: Array, turn: Array, shift: Array, outward: float | None = None
     arm, stiffness, value, gradient = rows[:3].T, rows[3], rows[4], rows[5:8].T
     hessian = np.zeros((len(arm), 3, 3))
     hessian[:, UPPER[0], UPPER[1]] = hessian[:, UPPER[1], UPPER[0]] = rows[8:14].T
-    out = rows[15:18].T
+    out = rows[17:20].T
     step = np.zeros_like(arm) if outward is None else outward * out
     arm = arm + step
     moved = arm @ turn.T
@@ -34,7 +34,7 @@ def sums_of(rows: Array, turn: Array, shift: Array, outward: float | None = None
     gradient = gradient + np.einsum("nij,nj->ni", hessian, way)
     arm = arm + moved
     depth = np.maximum(-value, 0.0)
-    theta, beta = (rows[22], rows[23]) if outward is not None else (np.zeros_like(depth), np.zeros_like(depth))
+    theta, beta = (rows[15], rows[16]) if outward is not None else (np.zeros_like(depth), np.zeros_like(depth))
     root = np.sqrt(1.0 + 2.0 * beta * depth)
     force = stiffness * depth * (1.0 - 2.0 * theta / (1.0 + root))
     energy = stiffness * depth**2 * (0.5 - 2.0 * theta * (2.0 * root + 1.0) / (3.0 * (1.0 + root) ** 2))

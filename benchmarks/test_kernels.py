@@ -105,7 +105,7 @@ def test_pressures_and_sums_of_a_frame(benchmark: BenchmarkFixture, knee: Placed
     count, groups, work = int(knee.springs.start[-1]), len(knee.springs.names), workspace()
     pressure, triangle = np.zeros(count, np.float32), np.full(count, -1, np.int32)
     force, scalars, peak = np.zeros((groups, 3)), np.zeros((groups, 5)), np.zeros(2)
-    home = (knee.springs.home, knee.springs.start, knee.springs.side)
+    home = (knee.springs.arrays[0], knee.springs.home, knee.springs.start, knee.springs.side)
 
     def once() -> None:
         force[:], scalars[:], pressure[:] = 0.0, 0.0, 0.0

@@ -138,7 +138,7 @@ def compile_placing() -> None:
     q, base = np.zeros(6), np.zeros(23)
     work[0][:3] = np.eye(3)
     place(q, work[0], level, springs.arrays, 0.1, 0.1, near, base)
-    home = (springs.home, springs.start, springs.side)
+    home = (springs.arrays[0], springs.home, springs.start, springs.side)
     report(q, level, near, base, home, False, work, 0, 1, np.zeros(2, np.float32), np.zeros(2, np.int32), np.zeros((1, 3)), np.zeros((1, 5)), np.zeros(2))
 
 

@@ -6,7 +6,7 @@
 
 namespace {
 
-constexpr int64_t CHUNK = 256, ROWS = 24;
+constexpr int64_t CHUNK = 256, ROWS = 20;
 enum Row : int64_t { X, Y, Z, W, F0, F1, F2, F3, H0, H1, H2, H3, H4, H5 };
 
 struct Level { float f, fx, fy, fz, xx, xy, xz, yy, yz, zz; };

@@ -112,7 +112,7 @@ def solve_body(
     )
     packed = tuple(_plain(a) for a in (lines.point.reshape(k, 3), lines.stiffness, lines.slack, lines.toe))
     options = np.array([MARGIN_MM, springs.reach_mm, tolerance, STEPS])
-    home = (springs.home, springs.start, springs.side)
+    home = (springs.arrays[0], springs.home, springs.start, springs.side)
     solve_frames(
         lead, _plain(start), np.array(free, dtype=np.bool_), level, springs.arrays, home, femoral_compliance, packed, _plain(anchor), _plain(weak),
         _plain(rest), _plain(guide), _plain(flexion), _plain(loads.force), _plain(loads.point), _plain(loads.moment), _plain(loads.size), nonlinear, options, _plain(limit),

@@ -16,8 +16,8 @@ from kneeload.subject.surface import TriangleMesh
 
 Array = NDArray[np.float64]
 CLUSTER = 8  # blocks per cluster
-LINE = 16  # single-precision numbers in a cache line
 SLOPE = np.array([0.0, 1.0, 0.0])  # of 1, u, u^2 in the middle of a cell
+LINE = 16  # single-precision numbers in a cache line
 BAND_SPACINGS = (-1.5, 1.2)  # level set at the nodes around which expansions are kept, over their distance
 
 

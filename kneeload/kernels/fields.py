@@ -5,31 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from kneeload.kernels.layer import HALF, ONE, ZERO, wedge_law
-from kneeload.kernels.level_set import clamped
+from kneeload.kernels.level_set import clamped, row_copier
 from kneeload.kernels.options import kernel, kernel_inline
 from kneeload.kernels.pose import rotation
-from kneeload.kernels.springs import (
-    BE,
-    BLOCK,
-    CHUNK,
-    N0,
-    N1,
-    N2,
-    ROWS,
-    S0,
-    S1,
-    S2,
-    TH,
-    A,
-    T,
-    W,
-    Y,
-    Z,
-    in_precision,
-    motion_since,
-    moved_level,
-)
+from kneeload.kernels.springs import BE, BLOCK, CHUNK, COLUMNS, ROWS, S0, S1, S2, TH, T, W, Y, Z, in_precision, motion_since, moved_level
 
+copy_normal_and_area = row_copier(4, BLOCK, CHUNK)
 RIM = np.float32(1.2)  # width of a triangle of area 1, mean over directions
 PEAK_SHARE = 0.01  # the peak pressure is what one per cent of the area in contact exceeds: single triangles are noise
 LEAST = np.float32(1e-9)  # mm
@@ -44,10 +25,13 @@ def _touching_share(f, fx, fy, fz, nx, ny, nz, area):
 
 
 @kernel_inline
-def _read(table, start, size, turn, shift, more, nonlinear, found):
+def _read(table, start, size, turn, shift, more, soft, nonlinear, rot, own, found):
     """The loop of `_read_chunk`; nonlinear is a constant in each copy, as in `kneeload.kernels.springs`."""
     e00, e01, e02, e10, e11, e12, e20, e21, e22, t0, t1, t2 = in_precision(table, turn, shift)
-    more = table.dtype.type(more)
+    kind = table.dtype.type
+    more, soft = kind(more), kind(soft)
+    r00, r01, r02, r10, r11, r12, r20, r21, r22 = (kind(rot[0, 0]), kind(rot[0, 1]), kind(rot[0, 2]), kind(rot[1, 0]), kind(rot[1, 1]), kind(rot[1, 2]),
+                                                   kind(rot[2, 0]), kind(rot[2, 1]), kind(rot[2, 2]))
     area = normal = f0 = f1 = f2 = s0 = s1 = s2 = table.dtype.type(0.0)
     first = np.uint64(start)
     for j in range(np.uint64(size)):
@@ -56,32 +40,32 @@ def _read(table, start, size, turn, shift, more, nonlinear, found):
         x, y, z = table[i] + o0, table[i + Y] + o1, table[i + Z] + o2
         a, b, c = e00 * x + e01 * y + e02 * z, e10 * x + e11 * y + e12 * z, e20 * x + e21 * y + e22 * z
         f, fx, fy, fz, _, _, _, _, _, _ = moved_level(table, i, a + o0 + t0, b + o1 + t1, c + o2 + t2)
-        _, load, _ = wedge_law(-f, table[i + W], table[i + T], table[i + TH], table[i + BE], nonlinear)
-        u, v, w = table[i + N0], table[i + N1], table[i + N2]
-        n0, n1, n2 = u + e00 * u + e01 * v + e02 * w, v + e10 * u + e11 * v + e12 * w, w + e20 * u + e21 * v + e22 * w
-        share = _touching_share(f, fx, fy, fz, n0, n1, n2, table[i + A])
+        _, load, _ = wedge_law(-f, table[i + W], table[i + T], soft * table[i + TH], soft * table[i + BE], nonlinear)
+        u, v, w, size_of = own[j], own[j + Y], own[j + Z], own[j + W]
+        n0, n1, n2 = r00 * u + r01 * v + r02 * w, r10 * u + r11 * v + r12 * w, r20 * u + r21 * v + r22 * w
+        share = _touching_share(f, fx, fy, fz, n0, n1, n2, size_of)
         x, y, z = x + a, y + b, z + c
         found[j], found[j + Y], found[j + Z], found[j + W] = load, x, y, z
-        area += table[i + A] * share if table[i + W] > ZERO else ZERO
+        area += size_of * share if table[i + W] > ZERO else ZERO
         normal, f0, f1, f2 = normal + load, f0 + load * fx, f1 + load * fy, f2 + load * fz
         s0, s1, s2 = s0 + load * x, s1 + load * y, s2 + load * z
     return area, normal, f0, f1, f2, s0, s1, s2
 
 
 @kernel
-def _read_chunk(table, start, size, turn, shift, more, nonlinear, found):
+def _read_chunk(table, start, size, turn, shift, more, soft, nonlinear, rot, own, found):
     """Load and place of the springs of a chunk into found (4 CHUNK,): load N, arm from the origin of the body (3) mm. Returns the sums over them:
-    area mm2, load N, force (3) N, load times arm (3) N mm."""
+    area mm2, load N, force (3) N, load times arm (3) N mm. own (4 CHUNK,): normal (frame of the body) and area of each."""
     if nonlinear:
-        return _read(table, start, size, turn, shift, more, True, found)
-    return _read(table, start, size, turn, shift, more, False, found)
+        return _read(table, start, size, turn, shift, more, soft, True, rot, own, found)
+    return _read(table, start, size, turn, shift, more, soft, False, rot, own, found)
 
 
 @kernel
 def report(q, level, near, base, home, nonlinear, work, row, rows, pressure, triangle, force, scalars, peak):
     """Write pressures of the placed springs of frame `row` out of `rows`, and sum per surface.
 
-    home = (place (N,) of each spring among the M triangles of all surfaces, start (g + 1,) first triangle of each surface, side (g,) compartment of each)
+    home = (spring: see `kneeload.kernels.springs`, place (N,) of each spring among the M triangles of all surfaces, start (g + 1,) first triangle of each surface, side (g,) compartment of each)
     pressure MPa and triangle, flat (rows M): one surface after the other, (rows, m) each. force (g, 3): N on the body, femur frame. scalars (g, 5):
     area mm2, normal force N and normal force times x, y, z of the spring (body frame). peak (c,): MPa, see `area_percentile` and PEAK_SHARE.
     work: see `kneeload.kernels.equilibrium.potential`.
@@ -90,10 +74,10 @@ def report(q, level, near, base, home, nonlinear, work, row, rows, pressure, tri
     rotation(q, rot)
     motion_since(rot, q[3:6], base, turn, shift)
     table, chunk_block, chunk_size, chunk_group = near
-    place, start, side = home
+    spring, place, start, side = home
     groups = chunk_group.size - 1
     plain = groups - (q.size - 6)
-    found = np.empty(4 * CHUNK, table.dtype)
+    found, own = np.empty(4 * CHUNK, table.dtype), np.empty(4 * CHUNK, spring.dtype)
     pressed, area_of, border = np.empty(chunk_group[groups] * CHUNK), np.empty(chunk_group[groups] * CHUNK), np.zeros(groups + 1, np.int64)
     grid, nearest, shape, count = level[3:10], level[2], (level[3] - 0.5, level[4] - 0.5, level[5] - 0.5), 0
     for g in range(groups):
@@ -101,7 +85,10 @@ def report(q, level, near, base, home, nonlinear, work, row, rows, pressure, tri
         first_place = start[g] * rows + row * (start[g + 1] - start[g]) - start[g]
         for m in range(chunk_group[g], chunk_group[g + 1]):
             first = m * (CHUNK // BLOCK)
-            area, normal, f0, f1, f2, s0, s1, s2 = _read_chunk(table, m * ROWS * CHUNK, chunk_size[m], turn, shift, more, nonlinear, found)
+            for b in range(chunk_size[m] // BLOCK):
+                copy_normal_and_area(spring, np.uint64((chunk_block[first + b] * COLUMNS + 3) * BLOCK), own, np.uint64(b * BLOCK))
+            area, normal, f0, f1, f2, s0, s1, s2 = _read_chunk(table, m * ROWS * CHUNK, chunk_size[m], turn, shift, more, 0.0 if g < plain else 1.0, nonlinear,
+                                                               rot, own, found)
             force[g, 0] += f0
             force[g, 1] += f1
             force[g, 2] += f2
@@ -111,7 +98,7 @@ def report(q, level, near, base, home, nonlinear, work, row, rows, pressure, tri
                 scalars[g, 2 + j] += rot[0, j] * s0 + rot[1, j] * s1 + rot[2, j] * s2
             for i in range(chunk_size[m]):
                 if found[i] > 0.0:
-                    size = table[np.uint64(m * ROWS * CHUNK + i) + A]
+                    size = own[i + 3 * CHUNK]
                     pressed[count], area_of[count] = found[i] / size, size
                     k = first_place + place[chunk_block[first + i // BLOCK] * BLOCK + i % BLOCK]
                     pressure[k] = pressed[count]

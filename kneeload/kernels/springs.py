@@ -15,8 +15,8 @@ Rows of BLOCK springs stand side by side in memory at constant distances, so tha
         cluster_start: (c + 1,) first block of each cluster. cluster: (c, 4) centre (3) mm and radius mm of its sphere
     near = (table, chunk_block, chunk_size, chunk_group): what is placed, in chunks of CHUNK springs
         table: flat (chunks, ROWS, CHUNK), frame of the femur: arm r from the origin of the body (3) mm, stiffness times area N/mm, value (mm),
-            gradient (3) and Hessian (6: xx, xy, xz, yy, yz, zz) of the level set there, thickness of all layers mm, outward direction s (3),
-            normal (3), area mm2, theta and beta of `wedge_law`
+            gradient (3) and Hessian (6: xx, xy, xz, yy, yz, zz) of the level set there, thickness of all layers mm; of a meniscus also theta and
+            beta of `wedge_law` and the outward direction s (3), rows that stay as they were (any finite number) for a plate
         chunk_block: flat (chunks, CHUNK / BLOCK) number of each block. chunk_size: (chunks,) springs in use. chunk_group: (g + 1,) first chunk of a surface
     base (23,): pose of the placing: rotation (9), translation (3), expansions (2), 1 when there is one, coordinates q (8)
 """
@@ -48,7 +48,7 @@ from kneeload.kernels.options import kernel, kernel_inline
 BLOCK = 8  # springs that are placed together
 CHUNK = 256  # springs whose rows stand side by side
 COLUMNS = 14  # rows of `spring`
-ROWS = 24  # rows of `table`
+ROWS, PLATE_ROWS = 20, 15  # rows of `table`, and those that a plate needs
 ROUGH = 0.15  # mm; how far a spring of a block may lie below what `rough_level` tells at its centre
 FACING = (np.float32(-0.1), np.float32(-0.3))  # normal of the spring times gradient of the level set at which it begins to count, and counts in full
 SUMS = 34  # energy, F (3), B (9), K_tt (6), K_rt (9), K_rr (6)
@@ -56,14 +56,14 @@ NONE, HALF, ONE, TWO_FOLD, THREE = np.float32(0.0), np.float32(0.5), np.float32(
 WEDGE = 11  # s.G, s.D s, D s (3), r x D s (3), s x G (3)
 
 PY, PZ, NX, NY, NZ, AREA, COMPLIANCE, THICKNESS, SX, SY, SZ, SOFT, GROWTH = (np.uint64(LANES * row) for row in range(1, COLUMNS))  # rows of `spring` in `_expand`
-Y, Z, W, F0, F1, F2, F3, H0, H1, H2, H3, H4, H5, T, S0, S1, S2, N0, N1, N2, A, TH, BE = (np.uint64(CHUNK * row) for row in range(1, ROWS))  # rows of `table`
+Y, Z, W, F0, F1, F2, F3, H0, H1, H2, H3, H4, H5, T, TH, BE, S0, S1, S2 = (np.uint64(CHUNK * row) for row in range(1, ROWS))  # rows of `table`
 TWO = np.uint64(2)
 OUT, AWAY = (np.uint64(LANES * row) for row in (COLUMNS, COLUMNS + ROWS))  # parts of the lanes of `_expand`
-L_Y, L_Z, L_W, L_F0, L_F1, L_F2, L_F3, L_H0, L_H1, L_H2, L_H3, L_H4, L_H5, L_T, L_S0, L_S1, L_S2, L_N0, L_N1, L_N2, L_A, L_TH, L_BE = (
+L_Y, L_Z, L_W, L_F0, L_F1, L_F2, L_F3, L_H0, L_H1, L_H2, L_H3, L_H4, L_H5, L_T, L_TH, L_BE, L_S0, L_S1, L_S2 = (
     np.uint64(LANES * row) for row in range(1, ROWS))  # rows of `table` in the lanes
 LANE_ROWS = COLUMNS + ROWS + 3
 copy_spring = row_copier(COLUMNS, BLOCK, LANES)
-copy_rows = row_copier(ROWS, LANES, CHUNK)
+copy_rows, copy_plate_rows = row_copier(ROWS, LANES, CHUNK), row_copier(PLATE_ROWS, LANES, CHUNK)
 
 
 @kernel_inline
@@ -265,10 +265,11 @@ def _turned(r, x, y, z):
 
 
 @kernel
-def _choose_blocks(c, grid, first, last, sphere, cluster_start, cluster, r, t, shift, margin, candidate):
+def _choose_blocks(level, first, last, sphere, cluster_start, cluster, r, t, shift, margin, candidate):
     """List in candidate the blocks of clusters first..last-1 that can be nearer than margin (mm) and face the target, by value and slope of the
     level set at their centre; returns their number."""
     t0, t1, t2 = t
+    c, grid = level[0], level[3:10]
     count = 0
     for m in range(first, last):
         x, y, z = _turned(r, cluster[m, 0], cluster[m, 1], cluster[m, 2])
@@ -314,8 +315,7 @@ def _expand(grid, child, entries, shift, r, t, femoral_compliance, cells, places
         lane[o + L_H0], lane[o + L_H1], lane[o + L_H2], lane[o + L_H3], lane[o + L_H4], lane[o + L_H5] = fxx, fxy, fxz, fyy, fyz, fzz
         lane[o + L_T] = lane[j + THICKNESS] + layer
         lane[o + L_S0], lane[o + L_S1], lane[o + L_S2] = s0, s1, s2
-        lane[o + L_N0], lane[o + L_N1], lane[o + L_N2] = n0, n1, n2
-        lane[o + L_A], lane[o + L_TH], lane[o + L_BE] = lane[j + AREA], theta, beta
+        lane[o + L_TH], lane[o + L_BE] = theta, beta
     return lowest < 0
 
 
@@ -328,7 +328,7 @@ def _stiffness(against, area, give, soft, growth):
 
 
 @kernel
-def _write_rows(grid, child, entries, spring, candidate, count, chunk, shift, r, t, femoral_compliance, margin, table, chunk_block, chunk_size, work):
+def _write_rows(grid, child, entries, spring, candidate, count, chunk, shift, r, t, femoral_compliance, margin, plate, table, chunk_block, chunk_size, work):
     """Write the rows of the candidates that have a spring nearer than margin, from chunk number `chunk` on.
 
     Returns the number of the next free chunk and whether a spring lies deeper than the table goes. work: cells, places, lane and rows of `_expand`.
@@ -344,7 +344,10 @@ def _write_rows(grid, child, entries, spring, candidate, count, chunk, shift, r,
         for b in range(blocks):
             if not deep and least_of_eight(lane, OUT + L_F0 + np.uint64(b * BLOCK)) >= margin:
                 continue
-            copy_rows(lane, OUT + np.uint64(b * BLOCK), table, np.uint64(chunk * ROWS * CHUNK + slot * BLOCK))
+            if plate:
+                copy_plate_rows(lane, OUT + np.uint64(b * BLOCK), table, np.uint64(chunk * ROWS * CHUNK + slot * BLOCK))
+            else:
+                copy_rows(lane, OUT + np.uint64(b * BLOCK), table, np.uint64(chunk * ROWS * CHUNK + slot * BLOCK))
             chunk_block[chunk * (CHUNK // BLOCK) + slot] = candidate[n + b]
             slot += 1
             chunk_size[chunk] = slot * BLOCK
@@ -378,7 +381,7 @@ def place(q, rot, level, springs, femoral_compliance, margin, near, base):
     grid = (kind(level[3]), kind(level[4]), kind(level[5]), kind(level[6]), kind(level[7]), kind(level[8]), kind(level[9]))
     turn = (kind(r[0]), kind(r[1]), kind(r[2]), kind(r[3]), kind(r[4]), kind(r[5]), kind(r[6]), kind(r[7]), kind(r[8]))
     origin = (kind(t[0]), kind(t[1]), kind(t[2]))
-    chunk, first, last = 0, 0, 0
+    chunk, first, last = np.int64(0), np.int64(0), np.int64(0)
     for g in range(groups):
         chunk_group[g] = chunk
         shift = 0.0 if g < plain else q[6 + g - plain]
@@ -386,8 +389,8 @@ def place(q, rot, level, springs, femoral_compliance, margin, near, base):
             base[12 + g - plain] = shift
         while last < cluster_start.size - 1 and cluster_start[last] < group[g + 1]:
             last += 1
-        count = _choose_blocks(level[0], level[3:10], first, last, sphere, cluster_start, cluster, r, t, shift, margin, candidate)
-        chunk, deep = _write_rows(grid, level[10], level[11], spring, candidate, count, chunk, kind(shift), turn, origin, kind(femoral_compliance), kind(margin), table, chunk_block,
+        count = _choose_blocks(level, first, last, sphere, cluster_start, cluster, r, t, shift, margin, candidate)
+        chunk, deep = _write_rows(grid, level[10], level[11], spring, candidate, count, chunk, kind(shift), turn, origin, kind(femoral_compliance), kind(margin), g < plain, table, chunk_block,
                                   chunk_size, work)
         if deep:
             _write_deep(level, spring, chunk_group[g], chunk, chunk_block, chunk_size, r, t, femoral_compliance, table)
@@ -410,6 +413,7 @@ def _write_deep(level, spring, first, last, chunk_block, chunk_size, r, t, femor
             layer = femoral_thickness(level, x, y, z)
             table[o + F0], table[o + F1], table[o + F2], table[o + F3] = f, fx, fy, fz
             table[o + T] = spring[s + 8 * BLOCK] + layer
-            against = table[o + N0] * fx + table[o + N1] * fy + table[o + N2] * fz
+            n0, n1, n2 = _turned(r, spring[s + 3 * BLOCK], spring[s + 4 * BLOCK], spring[s + 5 * BLOCK])
+            against = n0 * fx + n1 * fy + n2 * fz
             give = spring[s + 7 * BLOCK] + layer * femoral_compliance
             table[o + W], table[o + TH], table[o + BE] = _stiffness(against, spring[s + 6 * BLOCK], give, spring[s + 12 * BLOCK], spring[s + 13 * BLOCK])

@@ -233,7 +233,7 @@ def test_pressures_against_a_naive_twin(ball):
     total = int(body.start[-1])
     pressure, triangle = np.zeros(total, np.float32), np.full(total, -1, np.int32)
     force, scalars, peak = np.zeros((2, 3)), np.zeros((2, 5)), np.zeros(2)
-    home = (body.home, body.start, np.array([0, 1]))
+    home = (body.arrays[0], body.home, body.start, np.array([0, 1]))
     fields.report(q, problem.level, problem.near, problem.base, home, False, problem.work, 0, 1, pressure, triangle, force, scalars, peak)
     for part, found in zip((pressure[:body.start[1]], pressure[body.start[1]:]), peak):
         assert 0.5 * part.max() < found <= part.max() * 1.000001
@@ -295,7 +295,7 @@ def test_a_spring_turns_away_without_a_jump(ball):
         rows, number = _rows(problem)
         rows, own = rows[:, spring[number, 6] > 0], spring[number][spring[number, 6] > 0]
         whole = own[:, 6] / (own[:, 7] + 0.02 * (rows[14] - own[:, 8]))
-        found.append(np.column_stack([(rows[18:21] * rows[5:8]).sum(axis=0), rows[3] / whole])[rows[4] != level_set.FAR])
+        found.append(np.column_stack([((own[:, 3:6] @ problem.work[0][:3].T).T * rows[5:8]).sum(axis=0), rows[3] / whole])[rows[4] != level_set.FAR])
     against, part = np.concatenate(found).T
     order = np.argsort(against)
     against, part = against[order], part[order]
