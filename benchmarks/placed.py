@@ -81,7 +81,7 @@ class Placed:
     springs: SpringSet
     q: Array
     rot: Array
-    near: tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
+    near: tuple[NDArray, ...]
     base: Array
     turn: Array
     shift: Array
@@ -103,7 +103,7 @@ class Placed:
 
     def place(self) -> None:
         """Place the springs (again): one call of the kernel."""
-        kernels.place(self.q, self.rot, self.knee.level, self.springs.arrays, self.knee.femoral_compliance, MARGIN_MM, self.near, self.base)
+        kernels.place(self.q, self.rot, self.knee.level, self.springs.arrays, self.knee.femoral_compliance, MARGIN_MM, self.springs.reach_mm, self.near, self.base)
 
     def add(self, kernel: Callable[..., Any], sums: Array, nonlinear: bool = False) -> Array:
         """Run `add_forces` or `add_springs` over the springs of the plates; returns sums."""
@@ -131,8 +131,8 @@ def placed_at(knee: PreparedKnee, springs: SpringSet, q: Array) -> Placed:
     groups = len(springs.names)
     chunks = len(springs.home) // kernels.CHUNK + 2 * groups
     near = (np.zeros(chunks * kernels.ROWS * kernels.CHUNK, np.float32), np.zeros(chunks * (kernels.CHUNK // kernels.BLOCK), np.int64), np.zeros(chunks, np.int64),
-            np.zeros(groups + 1, np.int64))
-    base, rot, moved = np.zeros(23), np.zeros((5, 3)), np.zeros((5, 3))
+            np.zeros(groups + 1, np.int64), np.zeros(len(springs.home) // kernels.BLOCK), np.zeros(len(springs.home) // kernels.BLOCK, np.bool_))
+    base, rot, moved = np.zeros(25), np.zeros((5, 3)), np.zeros((5, 3))
     rotation(q, rot)
     turn, shift = np.zeros((3, 3)), np.zeros(3)
     made = Placed(knee=knee, springs=springs, q=q, rot=rot, near=near, base=base, turn=turn, shift=shift, outward=OUTWARD_MM)

@@ -133,11 +133,11 @@ def compile_placing() -> None:
 
     springs, level = _small_problem()
     chunks = springs.arrays[2].shape[0] * BLOCK // CHUNK + 1
-    near = (np.zeros(chunks * ROWS * CHUNK, np.float32), np.zeros(chunks * (CHUNK // BLOCK), np.int64), np.zeros(chunks, np.int64), np.zeros(2, np.int64))
+    near = (np.zeros(chunks * ROWS * CHUNK, np.float32), np.zeros(chunks * (CHUNK // BLOCK), np.int64), np.zeros(chunks, np.int64), np.zeros(2, np.int64), np.zeros(1), np.zeros(1, np.bool_))
     work = (np.zeros((5, 3)), np.zeros((3, 3)), np.zeros(3), np.zeros(SUMS), np.zeros(WEDGE), np.zeros((3, 3)))
-    q, base = np.zeros(6), np.zeros(23)
+    q, base = np.zeros(6), np.zeros(25)
     work[0][:3] = np.eye(3)
-    place(q, work[0], level, springs.arrays, 0.1, 0.1, near, base)
+    place(q, work[0], level, springs.arrays, 0.1, 0.1, 2.0, near, base)
     home = (springs.arrays[0], springs.home, springs.start, springs.side)
     report(q, level, near, base, home, False, work, 0, 1, np.zeros(2, np.float32), np.zeros(2, np.int32), np.zeros((1, 3)), np.zeros((1, 5)), np.zeros(2))
 

@@ -192,7 +192,7 @@ def _quadriceps_point(knee: PreparedKnee, loads: JointLoads) -> Array:
 
 def _patella(knee: PreparedKnee, model: ContactModel, lead: int, flexion: Array, tibia_pose: Array, pull: Array, point: Array) -> BodyFrames:
     track = patella_track(knee, flexion)
-    on_tibia = np.einsum("tij,kj->tki", tibia_pose[:, :3, :3], knee.patella_anchor) + tibia_pose[:, None, :3, 3]
+    on_tibia = knee.patella_anchor @ tibia_pose[:, :3, :3].transpose(0, 2, 1) + tibia_pose[:, None, :3, 3]
     anchor = np.where(knee.on_tibia[None, :, None], on_tibia, knee.patella_anchor[None])
     size = np.maximum(np.linalg.norm(pull, axis=1), LOAD_FLOOR_N)
     loads = BodyLoads(force=pull, point=point, moment=np.zeros((len(flexion), 2)), size=size)
@@ -204,7 +204,7 @@ def _patella(knee: PreparedKnee, model: ContactModel, lead: int, flexion: Array,
 
 def _band_force(knee: PreparedKnee, tibia: BodyFrames, pose: Array, guide: Array) -> Array:
     """Force of the ligaments, the weak springs and the turned muscle pulls on the tibia, (T, 3) N, femur frame."""
-    point = np.einsum("tij,kj->tki", pose[:, :3, :3], knee.tibia_lines.point) + pose[:, None, :3, 3]
+    point = knee.tibia_lines.point @ pose[:, :3, :3].transpose(0, 2, 1) + pose[:, None, :3, 3]
     pull = knee.tibia_anchor[None] - point
     unit = pull / np.linalg.norm(pull, axis=2, keepdims=True)
     moved = tibia.q[:, 3:6] - knee.tibia_reference[3:6]
@@ -246,8 +246,8 @@ def _tendon_pull(knee: PreparedKnee, patella: BodyFrames, tibia_pose: Array) -> 
     """Resultant of the bands of the patellar tendon on the patella, (T, 3) N, femur frame."""
     pose = poses(patella.q)
     rows = knee.on_tibia
-    point = np.einsum("tij,kj->tki", pose[:, :3, :3], knee.patella_lines.point[rows]) + pose[:, None, :3, 3]
-    end = np.einsum("tij,kj->tki", tibia_pose[:, :3, :3], knee.patella_anchor[rows]) + tibia_pose[:, None, :3, 3]
+    point = knee.patella_lines.point[rows] @ pose[:, :3, :3].transpose(0, 2, 1) + pose[:, None, :3, 3]
+    end = knee.patella_anchor[rows] @ tibia_pose[:, :3, :3].transpose(0, 2, 1) + tibia_pose[:, None, :3, 3]
     unit = (end - point) / np.linalg.norm(end - point, axis=2, keepdims=True)
     return (unit * patella.tension[:, rows, None]).sum(axis=1)
 

@@ -22,6 +22,7 @@ from kneeload.kernels.springs import (
     add_meniscus_forces,
     add_springs,
     motion_since,
+    moved_since,
     place,
 )
 
@@ -50,7 +51,7 @@ def potential(q, near, base, lines, anchor, weak, rest, guide, pull, pull_point,
     """
     rot, turn, shift, sums, wedge, axes = work
     n = q.size
-    table, _, chunk_size, chunk_group = near
+    table, _, chunk_size, chunk_group, _, _ = near
     plain = chunk_group.size - 1 - (n - 6)
     rotation(q, rot)
     t = q[3:6]
@@ -130,20 +131,6 @@ def _copy(source, target):
 
 
 @kernel
-def _moved(q, base, reach):
-    """Upper bound of the distance (mm) that any spring has moved since the placing; infinity when there was none."""
-    if base[14] == 0.0:
-        return np.inf
-    turn, shift, wedge = 0.0, 0.0, 0.0
-    for i in range(3):
-        turn += (q[i] - base[15 + i]) ** 2
-        shift += (q[3 + i] - base[18 + i]) ** 2
-    for i in range(6, q.size):
-        wedge = max(wedge, abs(q[i] - base[15 + i]))
-    return math.sqrt(turn) * reach + math.sqrt(shift) + wedge
-
-
-@kernel
 def _stepped(q, step, scale, trial):
     """Fill trial (n,) with q + scale step, the angles of step (n,) counted as lengths."""
     for i in range(q.size):
@@ -168,12 +155,12 @@ def settle(q, free, level, springs, femoral_compliance, lines, anchor, weak, res
     energy, norm, slope, scale, shift, wide = 0.0, np.inf, 0.0, 1.0, 0.0, margin
     mode, with_tangent, ending, careful = TAKE, WITH_TANGENT, False, False
     _copy(q, trial)
-    placing = _moved(q, base, reach) > STALE
+    placing = moved_since(q, base, reach) > STALE
     opening = not placing
     while True:
         if placing:
             rotation(trial, work[0])
-            place(trial, work[0], level, springs, femoral_compliance, wide, near, base)
+            place(trial, work[0], level, springs, femoral_compliance, wide, reach, near, base)
             placings, placing, wide = placings + 1, False, margin
         new = potential(q if mode == REBASE else trial, near, base, lines, anchor, weak, rest, guide, pull, pull_point, moment, nonlinear, work, grad, hess,
                         tension, FORCE_ALONE if mode == REBASE else with_tangent)
@@ -193,7 +180,7 @@ def settle(q, free, level, springs, femoral_compliance, lines, anchor, weak, res
                 ending = shift > 1e6
                 shift = max(10.0 * shift, 10.0)
             _copy(q, trial)  # once more from here, with the tangent of this place
-            mode, with_tangent, careful, placing = TAKE, WITH_TANGENT, True, _moved(q, base, reach) > FRESH
+            mode, with_tangent, careful, placing = TAKE, WITH_TANGENT, True, moved_since(q, base, reach) > FRESH
             continue
         if mode == TRY:
             shift = 0.0 if shift < 2.0 else 0.1 * shift
@@ -201,7 +188,7 @@ def settle(q, free, level, springs, femoral_compliance, lines, anchor, weak, res
         energy, norm = new, new_norm
         _copy(trial, q)
         _copy(new_force, force)
-        moved = _moved(q, base, reach)
+        moved = moved_since(q, base, reach)
         if ending or (norm <= tolerance and moved <= FRESH):
             break
         ending = used >= steps
@@ -219,7 +206,7 @@ def settle(q, free, level, springs, femoral_compliance, lines, anchor, weak, res
             slope -= force[i] * step[i]
         scale = min(1.0, LONGEST / longest)
         _stepped(q, step, scale, trial)
-        ahead = _moved(trial, base, reach)
+        ahead = moved_since(trial, base, reach)
         near_by = shift == 0.0 and longest <= SHORT and (norm <= BOLD * tolerance or opening)
         tries = 0
         if opening or (near_by and ahead > FRESH):  # step and place at once, without asking whether the energy falls
@@ -265,8 +252,9 @@ def solve_frames(lead, start, free, level, springs, home, femoral_compliance, li
     frames, n = start.shape
     groups = springs[1].size - 1
     chunks = springs[2].shape[0] * BLOCK // CHUNK + groups
-    near = (np.zeros(chunks * ROWS * CHUNK, np.float32), np.zeros(chunks * (CHUNK // BLOCK), np.int64), np.zeros(chunks, np.int64), np.zeros(groups + 1, np.int64))
-    base = np.zeros(23)
+    near = (np.zeros(chunks * ROWS * CHUNK, np.float32), np.zeros(chunks * (CHUNK // BLOCK), np.int64), np.zeros(chunks, np.int64), np.zeros(groups + 1, np.int64),
+            np.zeros(springs[2].shape[0]), np.zeros(springs[2].shape[0], np.bool_))
+    base = np.zeros(25)
     work = (np.zeros((5, 3)), np.zeros((3, 3)), np.zeros(3), np.zeros(SUMS), np.zeros(WEDGE), np.zeros((3, 3)))
     q, local, frame_pull, frame_moment, tight, grip = np.empty(n), np.empty(4), np.empty(3), np.empty(2), np.empty(tension.shape[1]), np.empty(n)
     _copy(options, local)
@@ -276,15 +264,18 @@ def solve_frames(lead, start, free, level, springs, home, femoral_compliance, li
         steps, evaluations, placings, best, norm, astray, lost, attempt = 0, 0, 0, np.inf, np.inf, True, True, 0
         for attempt in range(5):
             stages = 1
-            if attempt == 0 and k > 2 and free[0]:  # the patella runs smoothly; the tibia, whose flexion is given, less so
+            known = k if k <= lead else k - lead  # equally spaced frames before this one
+            if attempt == 0 and known > 2 and free[0]:  # the patella runs smoothly; the tibia, whose flexion is given, less so
                 for i in range(n):
                     q[i] = 3.0 * (poses[k - 1, i] - poses[k - 2, i]) + poses[k - 3, i]
-            elif attempt == 0 and k > 1:
+            elif attempt == 0 and known > 1:
                 for i in range(n):
                     q[i] = 2.0 * poses[k - 1, i] - poses[k - 2, i]
             elif attempt < 2 and k > 0:
                 _copy(poses[k - 1], q)
-            if attempt >= 2 or k == 0 or _astray(q, rest[k], limit):
+            elif attempt == 0:
+                _copy(rest[k], q)
+            if attempt >= 2 or (attempt > 0 and k == 0) or _astray(q, rest[k], limit):
                 _copy(start[k], q)
             if attempt >= 3:
                 stages = 5
@@ -317,7 +308,7 @@ def solve_frames(lead, start, free, level, springs, home, femoral_compliance, li
         if attempt > 0 and (norm != best or lost != astray):
             _copy(poses[k], q)
             rotation(q, work[0])
-            place(q, work[0], level, springs, femoral_compliance, options[0], near, base)
+            place(q, work[0], level, springs, femoral_compliance, options[0], options[1], near, base)
         residual[k] = best / load[k]
         iterations[k, 0], iterations[k, 1], iterations[k, 2] = steps, evaluations, placings
         if k >= lead:

@@ -13,6 +13,7 @@ from kneeload.kernels.springs import BE, BLOCK, CHUNK, COLUMNS, ROWS, S0, S1, S2
 copy_normal_and_area = row_copier(4, BLOCK, CHUNK)
 RIM = np.float32(1.2)  # width of a triangle of area 1, mean over directions
 PEAK_SHARE = 0.01  # the peak pressure is what one per cent of the area in contact exceeds: single triangles are noise
+UPPER = 0.6  # of the largest pressure: a first guess of what the wanted one is above
 LEAST = np.float32(1e-9)  # mm
 
 
@@ -25,7 +26,17 @@ def _touching_share(f, fx, fy, fz, nx, ny, nz, area):
 
 
 @kernel_inline
-def _read(table, start, size, turn, shift, more, soft, nonlinear, rot, own, found):
+def _node(grid, x, y, z):
+    """Number of the node nearest to a point, in the grid."""
+    nx, ny, nz, ox, oy, oz, ih = grid
+    u = np.int32(clamped((x - ox) * ih + HALF, ZERO, nx - HALF))
+    v = np.int32(clamped((y - oy) * ih + HALF, ZERO, ny - HALF))
+    w = np.int32(clamped((z - oz) * ih + HALF, ZERO, nz - HALF))
+    return (u * np.int32(ny) + v) * np.int32(nz) + w
+
+
+@kernel_inline
+def _read(table, start, size, turn, shift, more, soft, nonlinear, rot, own, grid, origin, found, node):
     """The loop of `_read_chunk`; nonlinear is a constant in each copy, as in `kneeload.kernels.springs`."""
     e00, e01, e02, e10, e11, e12, e20, e21, e22, t0, t1, t2 = in_precision(table, turn, shift)
     kind = table.dtype.type
@@ -45,7 +56,7 @@ def _read(table, start, size, turn, shift, more, soft, nonlinear, rot, own, foun
         n0, n1, n2 = r00 * u + r01 * v + r02 * w, r10 * u + r11 * v + r12 * w, r20 * u + r21 * v + r22 * w
         share = _touching_share(f, fx, fy, fz, n0, n1, n2, size_of)
         x, y, z = x + a, y + b, z + c
-        found[j], found[j + Y], found[j + Z], found[j + W] = load, x, y, z
+        found[j], node[j] = load / size_of, _node(grid, x + origin[0], y + origin[1], z + origin[2])
         area += size_of * share if table[i + W] > ZERO else ZERO
         normal, f0, f1, f2 = normal + load, f0 + load * fx, f1 + load * fy, f2 + load * fz
         s0, s1, s2 = s0 + load * x, s1 + load * y, s2 + load * z
@@ -53,12 +64,12 @@ def _read(table, start, size, turn, shift, more, soft, nonlinear, rot, own, foun
 
 
 @kernel
-def _read_chunk(table, start, size, turn, shift, more, soft, nonlinear, rot, own, found):
-    """Load and place of the springs of a chunk into found (4 CHUNK,): load N, arm from the origin of the body (3) mm. Returns the sums over them:
-    area mm2, load N, force (3) N, load times arm (3) N mm. own (4 CHUNK,): normal (frame of the body) and area of each."""
+def _read_chunk(table, start, size, turn, shift, more, soft, nonlinear, rot, own, grid, origin, found, node):
+    """Pressure (MPa) of the springs of a chunk into found (CHUNK,) and the nodes nearest to them into node (CHUNK,). Returns the sums over them:
+    area mm2, load N, force (3) N, load times arm (3) N mm. own (4 CHUNK,): normal (frame of the body) and area of each; origin (3,) mm of the body."""
     if nonlinear:
-        return _read(table, start, size, turn, shift, more, soft, True, rot, own, found)
-    return _read(table, start, size, turn, shift, more, soft, False, rot, own, found)
+        return _read(table, start, size, turn, shift, more, soft, True, rot, own, grid, origin, found, node)
+    return _read(table, start, size, turn, shift, more, soft, False, rot, own, grid, origin, found, node)
 
 
 @kernel
@@ -73,13 +84,15 @@ def report(q, level, near, base, home, nonlinear, work, row, rows, pressure, tri
     rot, turn, shift = work[0], work[1], work[2]
     rotation(q, rot)
     motion_since(rot, q[3:6], base, turn, shift)
-    table, chunk_block, chunk_size, chunk_group = near
+    table, chunk_block, chunk_size, chunk_group, _, _ = near
     spring, place, start, side = home
     groups = chunk_group.size - 1
     plain = groups - (q.size - 6)
-    found, own = np.empty(4 * CHUNK, table.dtype), np.empty(4 * CHUNK, spring.dtype)
+    found, own, node = np.empty(CHUNK, table.dtype), np.empty(4 * CHUNK, spring.dtype), np.empty(CHUNK, np.int32)
+    kind = table.dtype.type
     pressed, area_of, border = np.empty(chunk_group[groups] * CHUNK), np.empty(chunk_group[groups] * CHUNK), np.zeros(groups + 1, np.int64)
-    grid, nearest, shape, count = level[3:10], level[2], (level[3] - 0.5, level[4] - 0.5, level[5] - 0.5), 0
+    grid = (kind(level[3]), kind(level[4]), kind(level[5]), kind(level[6]), kind(level[7]), kind(level[8]), kind(level[9]))
+    nearest, origin, count = level[2], (kind(q[3]), kind(q[4]), kind(q[5])), 0
     for g in range(groups):
         more = 0.0 if g < plain else q[6 + g - plain] - base[12 + g - plain]
         first_place = start[g] * rows + row * (start[g + 1] - start[g]) - start[g]
@@ -88,7 +101,7 @@ def report(q, level, near, base, home, nonlinear, work, row, rows, pressure, tri
             for b in range(chunk_size[m] // BLOCK):
                 copy_normal_and_area(spring, np.uint64((chunk_block[first + b] * COLUMNS + 3) * BLOCK), own, np.uint64(b * BLOCK))
             area, normal, f0, f1, f2, s0, s1, s2 = _read_chunk(table, m * ROWS * CHUNK, chunk_size[m], turn, shift, more, 0.0 if g < plain else 1.0, nonlinear,
-                                                               rot, own, found)
+                                                               rot, own, grid, origin, found, node)
             force[g, 0] += f0
             force[g, 1] += f1
             force[g, 2] += f2
@@ -98,49 +111,42 @@ def report(q, level, near, base, home, nonlinear, work, row, rows, pressure, tri
                 scalars[g, 2 + j] += rot[0, j] * s0 + rot[1, j] * s1 + rot[2, j] * s2
             for i in range(chunk_size[m]):
                 if found[i] > 0.0:
-                    size = own[i + 3 * CHUNK]
-                    pressed[count], area_of[count] = found[i] / size, size
+                    pressed[count], area_of[count] = found[i], own[i + 3 * CHUNK]
                     k = first_place + place[chunk_block[first + i // BLOCK] * BLOCK + i % BLOCK]
-                    pressure[k] = pressed[count]
-                    triangle[k] = nearest[_node(grid, shape, found[i + CHUNK] + q[3], found[i + 2 * CHUNK] + q[4], found[i + 3 * CHUNK] + q[5])]
+                    pressure[k], triangle[k] = found[i], nearest[node[i]]
                     count += 1
         border[g + 1] = count
     for c in range(peak.size):
         peak[c] = area_percentile(pressed, area_of, border, side, c, PEAK_SHARE)
 
 
-@kernel_inline
-def _node(grid, shape, x, y, z):
-    """Number of the node nearest to a point, in the grid."""
-    _, ny, nz, ox, oy, oz, ih = grid
-    u = np.int32(clamped((x - ox) * ih + 0.5, 0.0, shape[0]))
-    v = np.int32(clamped((y - oy) * ih + 0.5, 0.0, shape[1]))
-    w = np.int32(clamped((z - oz) * ih + 0.5, 0.0, shape[2]))
-    return (u * np.int32(ny) + v) * np.int32(nz) + w
-
-
 @kernel
 def area_percentile(pressure, area, border, side, chosen, share):
-    """Pressure (MPa) that only a `share` of the area in contact exceeds, by finer and finer histograms.
+    """Pressure (MPa) that only a `share` of the area in contact exceeds, by finer and finer histograms, of the upper part if it is there.
 
     pressure, area (n,) MPa and mm2 of triangles of g surfaces, border (g + 1,) the first of each; those count whose side (g,) is `chosen`.
     """
-    count, top, total = 0, 0.0, 0.0
+    top, total, upper, count = 0.0, 0.0, 0.0, 0
     for g in range(side.size):
-        count += border[g + 1] - border[g] if side[g] == chosen else 0
+        for j in range(border[g], border[g + 1] if side[g] == chosen else border[g]):
+            top = max(top, pressure[j])
+            total += area[j] if pressure[j] > 0.0 else 0.0
+    if total == 0.0:
+        return 0.0
+    low, high, above = UPPER * top, top * (1.0 + 1e-6), 0.0
+    for g in range(side.size):
+        for j in range(border[g], border[g + 1] if side[g] == chosen else border[g]):
+            upper += area[j] if pressure[j] >= low else 0.0
+            count += 1 if pressure[j] > 0.0 else 0
+    low = low if upper > share * total else 0.0
     value, size = np.empty(count), np.empty(count)
     count = 0
     for g in range(side.size):
         for j in range(border[g], border[g + 1] if side[g] == chosen else border[g]):
-            if pressure[j] > 0.0:
+            if pressure[j] > 0.0 and pressure[j] >= low:
                 value[count], size[count] = pressure[j], area[j]
-                top = max(top, value[count])
-                total += size[count]
                 count += 1
-    if total == 0.0:
-        return 0.0
     bins = np.zeros(256)
-    low, high, above = 0.0, top * (1.0 + 1e-6), 0.0
     for _ in range(3):
         for i in range(bins.size):
             bins[i] = 0.0

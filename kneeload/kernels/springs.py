@@ -13,12 +13,14 @@ Rows of BLOCK springs stand side by side in memory at constant distances, so tha
             and of a wedge that stiffens its initial compliance (mm/MPa, not in the former) and growth (1/MPa)
         group: (g + 1,) first block of each surface. sphere: (B, 10) of each block: centre (3) mm, radius mm, mean normal (3), mean outward (3)
         cluster_start: (c + 1,) first block of each cluster. cluster: (c, 4) centre (3) mm and radius mm of its sphere
-    near = (table, chunk_block, chunk_size, chunk_group): what is placed, in chunks of CHUNK springs
+    near = (table, chunk_block, chunk_size, chunk_group, due, chosen): what is placed, in chunks of CHUNK springs
         table: flat (chunks, ROWS, CHUNK), frame of the femur: arm r from the origin of the body (3) mm, stiffness times area N/mm, value (mm),
             gradient (3) and Hessian (6: xx, xy, xz, yy, yz, zz) of the level set there, thickness of all layers mm; of a meniscus also theta and
             beta of `wedge_law` and the outward direction s (3), rows that stay as they were (any finite number) for a plate
         chunk_block: flat (chunks, CHUNK / BLOCK) number of each block. chunk_size: (chunks,) springs in use. chunk_group: (g + 1,) first chunk of a surface
-    base (23,): pose of the placing: rotation (9), translation (3), expansions (2), 1 when there is one, coordinates q (8)
+        chosen: (B,) whether a block may hold springs that are near. due: (B,) mm, travel of the body at which that has to be looked at again
+    base (25,): pose of the placing: rotation (9), translation (3), expansions (2), 1 when there is one, coordinates q (8), travel of the body so far
+        (mm), margin of that placing (mm)
 """
 
 from __future__ import annotations
@@ -49,6 +51,8 @@ BLOCK = 8  # springs that are placed together
 CHUNK = 256  # springs whose rows stand side by side
 COLUMNS = 14  # rows of `spring`
 ROWS, PLATE_ROWS = 20, 15  # rows of `table`, and those that a plate needs
+STEEP = 1.2  # a smoothed distance grows by at most this per mm
+BENT = 0.25  # 1/mm; largest turn of its gradient and of the body per mm of travel: condyles have radii of 5 mm and more (assumption, 0.15 to 0.25)
 ROUGH = 0.15  # mm; how far a spring of a block may lie below what `rough_level` tells at its centre
 FACING = (np.float32(-0.1), np.float32(-0.3))  # normal of the spring times gradient of the level set at which it begins to count, and counts in full
 SUMS = 34  # energy, F (3), B (9), K_tt (6), K_rt (9), K_rr (6)
@@ -122,6 +126,20 @@ def motion_since(rot, t, base, turn, shift):
         shift[i] = t[i] - base[9 + i]
         for j in range(3):
             turn[i, j] = rot[i, 0] * base[3 * j] + rot[i, 1] * base[3 * j + 1] + rot[i, 2] * base[3 * j + 2] - (1.0 if i == j else 0.0)
+
+
+@kernel
+def moved_since(q, base, reach):
+    """Upper bound of the distance (mm) that any spring has moved since the placing; infinity when there was none."""
+    if base[14] == 0.0:
+        return np.inf
+    turn, shift, wedge = 0.0, 0.0, 0.0
+    for i in range(3):
+        turn += (q[i] - base[15 + i]) ** 2
+        shift += (q[3 + i] - base[18 + i]) ** 2
+    for i in range(6, q.size):
+        wedge = max(wedge, abs(q[i] - base[15 + i]))
+    return math.sqrt(turn) * reach + math.sqrt(shift) + wedge
 
 
 @kernel_inline
@@ -265,23 +283,30 @@ def _turned(r, x, y, z):
 
 
 @kernel
-def _choose_blocks(level, first, last, sphere, cluster_start, cluster, r, t, shift, margin, candidate):
-    """List in candidate the blocks of clusters first..last-1 that can be nearer than margin (mm) and face the target, by value and slope of the
-    level set at their centre; returns their number."""
-    t0, t1, t2 = t
-    c, grid = level[0], level[3:10]
-    count = 0
-    for m in range(first, last):
-        x, y, z = _turned(r, cluster[m, 0], cluster[m, 1], cluster[m, 2])
-        if rough_level(c, grid, x + t0, y + t1, z + t2)[0] < cluster[m, 3] + margin + ROUGH + abs(shift):
-            for b in range(cluster_start[m], cluster_start[m + 1]):
-                x, y, z = _turned(r, sphere[b, 0] + shift * sphere[b, 7], sphere[b, 1] + shift * sphere[b, 8], sphere[b, 2] + shift * sphere[b, 9])
-                f, fx, fy, fz = rough_level(c, grid, x + t0, y + t1, z + t2)
-                n0, n1, n2 = _turned(r, sphere[b, 4], sphere[b, 5], sphere[b, 6])
-                along = n0 * fx + n1 * fy + n2 * fz
-                if along < -FACING[0] and f < margin + ROUGH + sphere[b, 3] * math.sqrt(max(1.0 - along * along, 0.0)):
-                    candidate[count] = b
-                    count += 1
+def _choose_blocks(level, first, last, sphere, r, t, shift, margin, travel, due, chosen, candidate):
+    """List in candidate the blocks first..last-1 that can be nearer than margin (mm) and face the target; returns their number.
+
+    A block is looked at by value and slope of the level set at its centre, and again when the body has travelled so far that the answer could
+    be another one: the level set changes by at most STEEP per mm, its direction by BENT.
+    """
+    count, (t0, t1, t2) = 0, t
+    for b in range(first, last):
+        if not due[b] > travel:
+            x, y, z = _turned(r, sphere[b, 0] + shift * sphere[b, 7], sphere[b, 1] + shift * sphere[b, 8], sphere[b, 2] + shift * sphere[b, 9])
+            f, fx, fy, fz = rough_level(level[0], level[3:10], x + t0, y + t1, z + t2)
+            n0, n1, n2 = _turned(r, sphere[b, 4], sphere[b, 5], sphere[b, 6])
+            along = n0 * fx + n1 * fy + n2 * fz
+            facing = -FACING[0] - along
+            below = margin + ROUGH + sphere[b, 3] * math.sqrt(max(1.0 - along * along, 0.0)) - f
+            chosen[b] = facing > 0.0 and below > 0.0
+            turn, way = abs(facing) / BENT, abs(below) / (STEEP + BENT * sphere[b, 3])
+            if chosen[b]:
+                due[b] = travel + min(turn, way)
+            else:
+                due[b] = travel + max(0.0 if facing > 0.0 else turn, 0.0 if below > 0.0 else way)
+        if chosen[b]:
+            candidate[count] = b
+            count += 1
     return count
 
 
@@ -357,15 +382,21 @@ def _write_rows(grid, child, entries, spring, candidate, count, chunk, shift, r,
 
 
 @kernel
-def place(q, rot, level, springs, femoral_compliance, margin, near, base):
+def place(q, rot, level, springs, femoral_compliance, margin, reach, near, base):
     """Place the blocks that have a spring nearer than margin (mm) to the target and facing it.
 
-    Clusters of blocks, then blocks, are told apart by the level set at their centre. The stiffness is
+    reach: mm, see `moved_since`. The stiffness is
     share x area / (compliance of the casting layers + femoral thickness x femoral_compliance); the share goes smoothly from 0 to 1 as the spring
     turns to face the target (`FACING`). Both are those of the pose of the placing.
     """
-    spring, group, sphere, cluster_start, cluster = springs
-    table, chunk_block, chunk_size, chunk_group = near
+    spring, group, sphere, _, _ = springs
+    table, chunk_block, chunk_size, chunk_group, due, chosen = near
+    if base[14] == 0.0 or base[24] != margin:
+        base[23], base[24] = 0.0, margin
+        for b in range(due.size):
+            due[b] = 0.0
+    else:
+        base[23] += moved_since(q, base, reach)
     r = (rot[0, 0], rot[0, 1], rot[0, 2], rot[1, 0], rot[1, 1], rot[1, 2], rot[2, 0], rot[2, 1], rot[2, 2])
     t = (q[3], q[4], q[5])
     for j, value in enumerate(r):
@@ -381,20 +412,17 @@ def place(q, rot, level, springs, femoral_compliance, margin, near, base):
     grid = (kind(level[3]), kind(level[4]), kind(level[5]), kind(level[6]), kind(level[7]), kind(level[8]), kind(level[9]))
     turn = (kind(r[0]), kind(r[1]), kind(r[2]), kind(r[3]), kind(r[4]), kind(r[5]), kind(r[6]), kind(r[7]), kind(r[8]))
     origin = (kind(t[0]), kind(t[1]), kind(t[2]))
-    chunk, first, last = np.int64(0), np.int64(0), np.int64(0)
+    chunk = np.int64(0)
     for g in range(groups):
         chunk_group[g] = chunk
         shift = 0.0 if g < plain else q[6 + g - plain]
         if g >= plain:
             base[12 + g - plain] = shift
-        while last < cluster_start.size - 1 and cluster_start[last] < group[g + 1]:
-            last += 1
-        count = _choose_blocks(level, first, last, sphere, cluster_start, cluster, r, t, shift, margin, candidate)
+        count = _choose_blocks(level, group[g], group[g + 1], sphere, r, t, shift, margin, base[23], due, chosen, candidate)
         chunk, deep = _write_rows(grid, level[10], level[11], spring, candidate, count, chunk, kind(shift), turn, origin, kind(femoral_compliance), kind(margin), g < plain, table, chunk_block,
                                   chunk_size, work)
         if deep:
             _write_deep(level, spring, chunk_group[g], chunk, chunk_block, chunk_size, r, t, femoral_compliance, table)
-        first = last
     chunk_group[groups] = chunk
 
 

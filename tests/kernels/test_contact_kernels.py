@@ -97,7 +97,7 @@ class _Problem:
     def place(self, q=None, margin=1.0) -> int:
         q = self.q if q is None else q
         pose.rotation(q, self.work[0])
-        springs.place(q, self.work[0], self.level, self.springs.arrays, 0.02, margin, self.near, self.base)
+        springs.place(q, self.work[0], self.level, self.springs.arrays, 0.02, margin, self.springs.reach_mm, self.near, self.base)
         return int(self.near[2][: self.near[3][-1]].sum())
 
     def energy(self, q, nonlinear, tangent=True):
@@ -113,8 +113,8 @@ def _memory(springs_of_body):
     _, group, sphere, _, _ = springs_of_body.arrays
     chunks = len(sphere) * springs.BLOCK // springs.CHUNK + len(group) - 1
     near = (np.zeros(chunks * springs.ROWS * springs.CHUNK), np.zeros(chunks * springs.CHUNK // springs.BLOCK, np.int64), np.zeros(chunks, np.int64),
-            np.zeros(len(group), np.int64))
-    return near, np.zeros(23), (np.zeros((5, 3)), np.zeros((3, 3)), np.zeros(3), np.zeros(springs.SUMS), np.zeros(springs.WEDGE), np.zeros((3, 3)))
+            np.zeros(len(group), np.int64), np.zeros(len(sphere)), np.zeros(len(sphere), np.bool_))
+    return near, np.zeros(25), (np.zeros((5, 3)), np.zeros((3, 3)), np.zeros(3), np.zeros(springs.SUMS), np.zeros(springs.WEDGE), np.zeros((3, 3)))
 
 
 def _rows(problem):
