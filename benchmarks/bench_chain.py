@@ -84,6 +84,10 @@ class Chain:
         """The default case: four activities of the day, bone, lesion and pain; anatomy and reference person are remembered."""
         return simulate(self.case)
 
+    def walking_alone(self) -> KneeResult:
+        """The default person who walks and does nothing else: motion to lesion risk and pain of one activity."""
+        return simulate(Case(day_activities=("walking",)))
+
     def load_level(self) -> KneeResult:
         """The default case without contact."""
         return simulate(Case(contact=None))
@@ -95,6 +99,7 @@ STEPS: dict[str, Callable[[Chain], Any]] = {
     "bone, `bone_load`, four activities": Chain.bone,
     "lesion, `lesion_risk`, 2000 draws": Chain.lesion,
     "whole case without contact, `simulate`": Chain.load_level,
+    "whole case, `simulate`, walking alone": Chain.walking_alone,
     "whole case, `simulate`, four activities": Chain.whole,
 }
 

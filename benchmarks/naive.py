@@ -67,4 +67,4 @@ def level_at(level: LevelSet, points: Array) -> Array:
 # Arithmetic of one spring in the linear law, counted in the formulas (a fused multiply-add is two, a maximum one): where the spring has moved to 18,
 # the expansion there 30, the law 4, the arm 3, and then force and moment, or force, first moments and tangent with the sums over them.
 FLOPS = {"add_forces": 18 + 30 + 4 + 3 + 3 + 4 + 12, "add_springs": 18 + 30 + 4 + 3 + 3 + 4 + 18 + 21 + 27 + 18 + 21}
-BYTES = dict.fromkeys(FLOPS, 14 * 8)  # rows of the table that the linear law reads: arm, stiffness, value, gradient, Hessian
+BYTES = dict.fromkeys(FLOPS, 14 * 4)  # single-precision rows of the table that the linear law reads: arm, stiffness, value, gradient, Hessian

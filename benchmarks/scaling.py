@@ -18,7 +18,7 @@ from kneeload.validation.predictors.density import doubled
 
 FRAMES = (51, 101, 201, 401)
 DOUBLINGS = 3
-KERNEL_CHUNKS = (16, 32, 64, 128, 256)
+KERNEL_CHUNKS = (4, 8, 16, 32, 64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,6 +60,16 @@ class Rated:
         self.per_second = max(self.per_second, len(numbers) / (time.perf_counter() - start))
 
 
+def rates(kind: Callable[[int], Case], cases: int = 12, rounds: int = ROUNDS) -> tuple[float, float]:
+    """Cases per second on one process and on two, the best of several rounds in turns."""
+    with Workers(1) as first, Workers(2) as second:
+        one, two = Rated(kind, first, 1), Rated(kind, second, 2)
+        for number in range(rounds):
+            for side in (one, two):
+                side.run(range(number * cases, (number + 1) * cases), at_once=1)
+    return one.per_second, two.per_second
+
+
 @pytest.mark.parametrize(("kind", "cases"), [(load_level, 200), (same_knee, 12), (new_knee, 8)], ids=lambda value: getattr(value, "__name__", ""))
 def test_batch(benchmark: BenchmarkFixture, kind: Callable[[int], Case], cases: int) -> None:
     with Workers(1) as first, Workers(2) as second:
