@@ -132,9 +132,10 @@ def test_energy_gradient_and_tangent_of_a_body(benchmark: BenchmarkFixture, knee
 
     benchmark.pedantic(at, (knee.q, grad, hess), **ROUNDS)
     at(knee.q, grad, hess)
-    for k in range(n):
-        step, up, down = 1e-6, np.zeros(n), np.zeros(n)
+    for k in range(n):  # steps are wide, since sums are rounded to single precision; tests/kernels does it in double precision
+        kind, step = (slice(0, 3), 5e-5) if k < 3 else (slice(3, n), 1e-3)
+        up, down = np.zeros(n), np.zeros(n)
         energies = [at(knee.q + sign * step * np.eye(n)[k], slope, other) for sign, slope in ((1.0, up), (-1.0, down))]
-        assert (energies[0] - energies[1]) / (2.0 * step) == pytest.approx(grad[k], rel=1e-5, abs=1e-5 * np.abs(grad).max())
-        assert (up - down) / (2.0 * step) == pytest.approx(hess[:, k], rel=1e-3, abs=1e-3 * np.abs(hess[:, k]).max())
+        assert (energies[0] - energies[1]) / (2.0 * step) == pytest.approx(grad[k], abs=1e-3 * np.abs(grad[kind]).max())
+        assert (up - down) / (2.0 * step) == pytest.approx(hess[:, k], rel=1e-3, abs=2e-3 * np.abs(hess[:, k]).max())
     _about(benchmark, knee.size(0, int(knee.near[3][-1])))
