@@ -11,6 +11,7 @@ from kneeload.kernels.pose import rotation
 from kneeload.kernels.springs import BE, BLOCK, CHUNK, COLUMNS, ROWS, S0, S1, S2, TH, T, W, Y, Z, in_precision, motion_since, moved_level
 
 copy_normal_and_area = row_copier(4, BLOCK, CHUNK)
+EIGHT, ONE_MORE = np.uint64(BLOCK), np.uint64(1)  # whole numbers that need no look at their sign before they index an array
 RIM = np.float32(1.2)  # width of a triangle of area 1, mean over directions
 PEAK_SHARE = 0.01  # the peak pressure is what one per cent of the area in contact exceeds: single triangles are noise
 UPPER = 0.6  # of the largest pressure: a first guess of what the wanted one is above
@@ -92,7 +93,7 @@ def report(q, level, near, base, home, nonlinear, work, row, rows, pressure, tri
     kind = table.dtype.type
     pressed, area_of, border = np.empty(chunk_group[groups] * CHUNK), np.empty(chunk_group[groups] * CHUNK), np.zeros(groups + 1, np.int64)
     grid = (kind(level[3]), kind(level[4]), kind(level[5]), kind(level[6]), kind(level[7]), kind(level[8]), kind(level[9]))
-    nearest, origin, count = level[2], (kind(q[3]), kind(q[4]), kind(q[5])), 0
+    nearest, origin, count = level[2], (kind(q[3]), kind(q[4]), kind(q[5])), np.uint64(0)
     for g in range(groups):
         more = 0.0 if g < plain else q[6 + g - plain] - base[12 + g - plain]
         first_place = start[g] * rows + row * (start[g + 1] - start[g]) - start[g]
@@ -109,12 +110,15 @@ def report(q, level, near, base, home, nonlinear, work, row, rows, pressure, tri
             scalars[g, 1] += normal
             for j in range(3):  # back into the frame of the body
                 scalars[g, 2 + j] += rot[0, j] * s0 + rot[1, j] * s1 + rot[2, j] * s2
-            for i in range(chunk_size[m]):
-                if found[i] > 0.0:
-                    pressed[count], area_of[count] = found[i], own[i + 3 * CHUNK]
-                    k = first_place + place[chunk_block[first + i // BLOCK] * BLOCK + i % BLOCK]
-                    pressure[k], triangle[k] = found[i], nearest[node[i]]
-                    count += 1
+            for b in range(np.uint64(chunk_size[m] // BLOCK)):
+                here = np.uint64(chunk_block[first + b] * BLOCK)
+                for j in range(np.uint64(BLOCK)):
+                    i = b * EIGHT + j
+                    if found[i] > 0.0:
+                        pressed[count], area_of[count] = found[i], own[i + W]
+                        k = np.uint64(first_place + place[here + j])
+                        pressure[k], triangle[k] = found[i], nearest[np.uint64(node[i])]
+                        count += ONE_MORE
         border[g + 1] = count
     for c in range(peak.size):
         peak[c] = area_percentile(pressed, area_of, border, side, c, PEAK_SHARE)
@@ -124,25 +128,31 @@ def report(q, level, near, base, home, nonlinear, work, row, rows, pressure, tri
 def area_percentile(pressure, area, border, side, chosen, share):
     """Pressure (MPa) that only a `share` of the area in contact exceeds, by finer and finer histograms, of the upper part if it is there.
 
-    pressure, area (n,) MPa and mm2 of triangles of g surfaces, border (g + 1,) the first of each; those count whose side (g,) is `chosen`.
+    pressure, area (n,) MPa (not below zero) and mm2 of triangles of g surfaces, border (g + 1,) the first of each; those count whose side (g,) is `chosen`.
     """
-    top, total, upper, count = 0.0, 0.0, 0.0, 0
+    total, upper, count, most = 0.0, 0.0, 0, np.zeros(1, np.int64)
+    bits, largest = pressure.view(np.int64), np.int64(0)  # numbers above zero have the order of their bits, and whole numbers have a vectorised maximum
     for g in range(side.size):
-        for j in range(border[g], border[g + 1] if side[g] == chosen else border[g]):
-            top = max(top, pressure[j])
+        first, last = np.uint64(border[g]), np.uint64(border[g + 1] if side[g] == chosen else border[g])
+        for j in range(first, last):
             total += area[j] if pressure[j] > 0.0 else 0.0
+        for j in range(first, last):
+            largest = max(largest, bits[j])
     if total == 0.0:
         return 0.0
+    most[0] = largest
+    top = most.view(np.float64)[0]
     low, high, above = UPPER * top, top * (1.0 + 1e-6), 0.0
     for g in range(side.size):
-        for j in range(border[g], border[g + 1] if side[g] == chosen else border[g]):
+        first, last = np.uint64(border[g]), np.uint64(border[g + 1] if side[g] == chosen else border[g])
+        for j in range(first, last):
             upper += area[j] if pressure[j] >= low else 0.0
-            count += 1 if pressure[j] > 0.0 else 0
+        count += np.int64(last - first)
     low = low if upper > share * total else 0.0
     value, size = np.empty(count), np.empty(count)
     count = 0
     for g in range(side.size):
-        for j in range(border[g], border[g + 1] if side[g] == chosen else border[g]):
+        for j in range(np.uint64(border[g]), np.uint64(border[g + 1] if side[g] == chosen else border[g])):
             if pressure[j] > 0.0 and pressure[j] >= low:
                 value[count], size[count] = pressure[j], area[j]
                 count += 1
