@@ -130,7 +130,7 @@ def area_percentile(pressure, area, border, side, chosen, share):
 
     pressure, area (n,) MPa (not below zero) and mm2 of triangles of g surfaces, border (g + 1,) the first of each; those count whose side (g,) is `chosen`.
     """
-    total, upper, count, most = 0.0, 0.0, 0, np.zeros(1, np.int64)
+    total, upper, most, longest = 0.0, 0.0, np.zeros(1, np.int64), np.int64(0)
     bits, largest = pressure.view(np.int64), np.int64(0)  # numbers above zero have the order of their bits, and whole numbers have a vectorised maximum
     for g in range(side.size):
         first, last = np.uint64(border[g]), np.uint64(border[g + 1] if side[g] == chosen else border[g])
@@ -147,10 +147,9 @@ def area_percentile(pressure, area, border, side, chosen, share):
         first, last = np.uint64(border[g]), np.uint64(border[g + 1] if side[g] == chosen else border[g])
         for j in range(first, last):
             upper += area[j] if pressure[j] >= low else 0.0
-        count += np.int64(last - first)
+        longest += np.int64(last - first)
     low = low if upper > share * total else 0.0
-    value, size = np.empty(count), np.empty(count)
-    count = 0
+    value, size, count = np.empty(longest), np.empty(longest), 0
     for g in range(side.size):
         for j in range(np.uint64(border[g]), np.uint64(border[g + 1] if side[g] == chosen else border[g])):
             if pressure[j] > 0.0 and pressure[j] >= low:
