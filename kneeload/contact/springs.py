@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kneeload.errors import InputError
-from kneeload.kernels.level_set import ENTRY, FAR
+from kneeload.kernels.cell_table import fill_cells, number_cells
+from kneeload.kernels.level_set import ENTRY
+from kneeload.kernels.spring_blocks import fill_blocks, order_blocks
 from kneeload.kernels.springs import BLOCK, COLUMNS
 from kneeload.subject.level_set import LevelSet
 from kneeload.subject.surface import TriangleMesh
 
 Array = NDArray[np.float64]
 CLUSTER = 8  # blocks per cluster
-SLOPE = np.array([0.0, 1.0, 0.0])  # of 1, u, u^2 in the middle of a cell
 LINE = 16  # single-precision numbers in a cache line
 BAND_SPACINGS = (-1.5, 1.2)  # level set at the nodes around which expansions are kept, over their distance
 
@@ -78,49 +80,28 @@ class SpringSet:
 
 def triangle_geometry(mesh: TriangleMesh) -> tuple[Array, Array, Array]:
     """Return centroid (m, 3) mm, unit normal (m, 3) and area (m,) mm2 of the triangles."""
-    corner = np.asarray(mesh.points, dtype=np.float64)[mesh.triangles]
-    cross = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
-    twice = np.linalg.norm(cross, axis=1)
-    return corner.mean(axis=1), cross / np.where(twice > 0.0, twice, 1.0)[:, None], 0.5 * twice
+    return mesh.centroids, mesh.normals, mesh.areas
 
 
-def level_tuple(level_set: LevelSet, *, expansions: bool = True) -> tuple:
-    """Return the tuple `level` of `kneeload.kernels.level_set`; with `expansions` its table is filled where contact happens, as `place` needs it."""
-    shape = level_set.coefficients.shape
+@lru_cache(maxsize=4)
+def level_tuple(level_set: LevelSet) -> tuple:
+    """Return the tuple `level` of `kneeload.kernels.level_set`; its table is filled where contact happens. Kept for the last few level sets (by identity)."""
+    shape, spacing = level_set.coefficients.shape, level_set.spacing_mm
     ox, oy, oz = (float(v) for v in level_set.origin_mm)
-    level = (_flat(np.append(level_set.coefficients, 0.0), np.float64), _flat(level_set.thickness_mm, np.float32), _flat(level_set.nearest_triangle, np.int32),
-             *shape, ox, oy, oz, 1.0 / level_set.spacing_mm)
-    if not expansions:
-        return (*level, _flat(np.zeros(0), np.int32), _flat(np.zeros(0), np.float32))
-    over = level_set.coefficients / level_set.spacing_mm
-    kept = (over > BAND_SPACINGS[0]) & (over < BAND_SPACINGS[1])
-    kept[[0, -1]] = kept[:, [0, -1]] = kept[:, :, [0, -1]] = False  # no spline there
-    cells = np.flatnonzero(kept)
-    child = np.where(over.reshape(-1) > 0.0, 0, -1).astype(np.int32)
-    child[cells] = np.arange(1, len(cells) + 1)
-    buffer = np.zeros((len(cells) + 2) * ENTRY, np.float32)
-    entries = buffer[-(buffer.ctypes.data // 4) % LINE:][:(len(cells) + 1) * ENTRY].reshape(-1, ENTRY)  # an entry begins where a cache line does
-    entries[0, 0] = FAR
-    entries[1:, :27] = _polynomials(level_set.coefficients, level_set.spacing_mm, cells)
-    entries[1:, 27:31] = _linear(_polynomials(level_set.thickness_mm, level_set.spacing_mm, cells), level_set.spacing_mm)
-    return (*level, _flat(child, np.int32), _flat(entries, np.float32))
+    coefficients, thickness = _flat(np.append(level_set.coefficients, 0.0), np.float64), _flat(level_set.thickness_mm, np.float32)
+    child = np.empty(level_set.coefficients.size, np.int32)
+    count = number_cells(coefficients, shape, spacing, *BAND_SPACINGS, child)
+    buffer = np.zeros((count + 2) * ENTRY, np.float32)
+    entries = buffer[-(buffer.ctypes.data // 4) % LINE:][:(count + 1) * ENTRY].reshape(-1, ENTRY)  # an entry begins where a cache line does
+    fill_cells(coefficients, thickness, shape, spacing, child, entries)
+    return (coefficients, thickness, _flat(level_set.nearest_triangle, np.int32), *shape, ox, oy, oz, 1.0 / spacing, _flat(child, np.int32), _flat(entries, np.float32))
 
 
-def _polynomials(coefficients: NDArray, spacing_mm: float, cells: NDArray[np.int64]) -> Array:
-    """Polynomials (n, 27) of a quadratic B-spline in the cells around nodes (n,), see `kneeload.kernels.level_set`."""
-    h, (_, ny, nz) = spacing_mm, coefficients.shape
-    own = np.array([[0.125, 0.75, 0.125], [-0.5 / h, 0.0, 0.5 / h], [0.5 / h**2, -1.0 / h**2, 0.5 / h**2]])  # of one direction: power by neighbour
-    step = np.arange(-1, 2)
-    near = (step[:, None, None] * ny + step[:, None]) * nz + step
-    return np.asarray(coefficients.reshape(-1)[cells[:, None] + near.reshape(-1)] @ np.kron(np.kron(own, own), own).T)
-
-
-def _linear(polynomials: Array, spacing_mm: float) -> Array:
-    """Value and gradient (n, 4) of the linear functions that fit polynomials (n, 27) best over their cells."""
-    mean = np.array([1.0, 0.0, spacing_mm**2 / 12.0])  # of 1, u, u^2 over a cell
-    rest = np.kron(np.kron(mean, mean), mean)
-    slopes = [np.kron(np.kron(*pair), last) for pair, last in (((SLOPE, mean), mean), ((mean, SLOPE), mean), ((mean, mean), SLOPE))]
-    return np.asarray(polynomials @ np.column_stack([rest, *slopes]))
+def _fixed(values: NDArray) -> Array:
+    """Read-only view of numbers, whether they can be written to or not: the kernels are compiled once."""
+    array: Array = np.ascontiguousarray(values, dtype=np.float64).view()
+    array.setflags(write=False)
+    return array
 
 
 def _flat(values: NDArray, dtype: type) -> NDArray:
@@ -136,17 +117,6 @@ def _clusters(blocks_per_group: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.concatenate([*(np.arange(i, j, CLUSTER) for i, j in zip(first[:-1], first[1:])), first[-1:]]).astype(np.int64)
 
 
-def _spheres(points: Array, borders: NDArray[np.int64]) -> Array:
-    """Centre (mm) and radius (mm) of a sphere around each run of points (n, 3), (b, 4)."""
-    sphere = np.zeros((len(borders) - 1, 4))
-    if len(sphere):
-        low, high = np.minimum.reduceat(points, borders[:-1]), np.maximum.reduceat(points, borders[:-1])
-        sphere[:, :3] = 0.5 * (low + high)
-        away = ((points - np.repeat(sphere[:, :3], np.diff(borders), axis=0)) ** 2).sum(axis=1)
-        sphere[:, 3] = np.sqrt(np.maximum.reduceat(away, borders[:-1]))
-    return sphere
-
-
 def build_springs(castings: Sequence[Casting]) -> SpringSet:
     """Return the springs of casting surfaces; those with `outward` must come last.
 
@@ -154,44 +124,47 @@ def build_springs(castings: Sequence[Casting]) -> SpringSet:
         InputError: a layer that carries load has a thickness that is not above zero.
     """
     start = np.concatenate([[0], np.cumsum([len(c.mesh.triangles) for c in castings])]).astype(np.int64)
-    parts, homes, areas = [], [], []
-    for casting, first in zip(castings, start):
-        centre, normal, area = triangle_geometry(casting.mesh)
-        areas.append(area)
-        thin = casting.used & ~(casting.thickness_mm > 0.0)
-        if thin.any():
-            raise InputError(f"layer thickness of {casting.name}", where=f"{casting.name}.thickness_mm", got=float(casting.thickness_mm[thin][0]),
-                             allowed="above 0 mm", why="a layer without thickness has no elastic foundation")
-        keep = np.flatnonzero(casting.used & (area > 0.0))
-        slots, filler = _blocks(centre[keep])
-        keep = keep[slots]
-        outward = np.zeros_like(centre) if casting.outward is None else casting.outward
-        soft = np.zeros(len(area)) if casting.soft is None or casting.outward is None else casting.soft
-        table = np.column_stack([centre, normal, area, casting.compliance, casting.thickness_mm, outward, soft, np.full(len(area), casting.growth_per_mpa)])[keep]
-        table[filler, 6] = 0.0  # carries nothing
-        parts.append(table)
-        homes.append(keep + first)
-    table = np.concatenate(parts)
-    blocks = np.array([len(part) // BLOCK for part in parts], dtype=np.int64)
-    clusters = _clusters(blocks)
-    runs = np.arange(len(table) // BLOCK + 1) * BLOCK
-    sphere = np.hstack([_spheres(table[:, :3], runs), *(table[:, rows].reshape(-1, BLOCK, 3).mean(axis=1) for rows in (slice(3, 6), slice(9, 12)))])
-    spring = table.reshape(-1, BLOCK, COLUMNS).transpose(0, 2, 1)
+    orders = [_in_blocks(casting) for casting in castings]
+    blocks = np.array([len(slots) // BLOCK for slots, _ in orders], dtype=np.int64)
+    group, clusters = np.concatenate([[0], np.cumsum(blocks)]), _clusters(blocks)
+    spring, sphere, cluster = np.empty(group[-1] * COLUMNS * BLOCK, np.float32), np.empty((group[-1], 10)), np.empty((len(clusters) - 1, 4))
+    farthest = 0.0
+    for casting, (slots, real), block in zip(castings, orders, group):
+        nothing = np.zeros(len(slots) and len(casting.mesh.triangles))
+        soft = nothing if casting.soft is None or casting.outward is None else casting.soft
+        outward = np.zeros_like(casting.mesh.centroids) if casting.outward is None else casting.outward
+        farthest = max(farthest, fill_blocks(
+            slots, real, triangle_geometry(casting.mesh), (_fixed(casting.compliance), _fixed(casting.thickness_mm), _fixed(soft)), _fixed(outward),
+            float(casting.growth_per_mpa), int(block), spring, sphere, clusters, cluster, int(np.searchsorted(clusters, block))))
     return SpringSet(
-        names=tuple(c.name for c in castings),
-        arrays=(np.ascontiguousarray(spring, dtype=np.float32).reshape(-1), np.concatenate([[0], np.cumsum(blocks)]), np.ascontiguousarray(sphere), clusters,
-                _spheres(table[:, :3], clusters * BLOCK)),
-        home=np.concatenate(homes).astype(np.int64), start=start,
-        side=np.array([int("lateral" in c.name) for c in castings], np.int64), area=np.concatenate(areas),
-        reach_mm=float(np.sqrt((table[:, :3] ** 2).sum(axis=1).max())) if len(table) else 0.0,
-        movable=sum(c.outward is not None for c in castings),
+        names=tuple(c.name for c in castings), arrays=(spring, group, sphere, clusters, cluster),
+        home=np.concatenate([slots + first for (slots, _), first in zip(orders, start)]).astype(np.int64), start=start,
+        side=np.array([int("lateral" in c.name) for c in castings], np.int64), area=np.concatenate([c.mesh.areas for c in castings]),
+        reach_mm=float(np.sqrt(farthest)), movable=sum(c.outward is not None for c in castings),
     )
 
 
-def _blocks(points: Array) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Numbers (8 B,) of points (n, 3), mm, in blocks of 8 neighbours, and which of them only fill the last block up: copies of its first one.
+def _in_blocks(casting: Casting) -> tuple[NDArray[np.int64], int]:
+    """Triangle (8 B,) of each spring of a surface in blocks of 8 neighbours, and how many of them carry load: the rest fill the last block up, copies of its first one."""
+    centre, _, area = triangle_geometry(casting.mesh)
+    thin = casting.used & ~(casting.thickness_mm > 0.0)
+    if thin.any():
+        raise InputError(f"layer thickness of {casting.name}", where=f"{casting.name}.thickness_mm", got=float(casting.thickness_mm[thin][0]),
+                         allowed="above 0 mm", why="a layer without thickness has no elastic foundation")
+    keep = np.flatnonzero(casting.used & (area > 0.0))
+    points = centre[keep]
+    order = np.arange(len(keep))
+    if not order_blocks(points, order):
+        order = block_order(points)
+    filler = -len(keep) % BLOCK
+    return np.concatenate([keep[order], np.repeat(keep[order[len(keep) // BLOCK * BLOCK:][:1]], filler)]), len(keep)
 
-    Halves of halves, each cut across its longest side at a whole number of blocks, so that a block is a small patch of its surface.
+
+def block_order(points: Array) -> NDArray[np.int64]:
+    """Return the numbers (n,) of points (n, 3), mm, in an order in which each run of 8 is a small patch of their surface.
+
+    Halves of halves, each cut across its longest side at a whole number of blocks. `kneeload.kernels.spring_blocks.order_blocks` gives the same, faster,
+    unless points are crowded together.
     """
     order, border = np.arange(len(points)), np.array([0, -(-len(points) // BLOCK)])
     while (np.diff(border) > 1).any():
@@ -204,5 +177,4 @@ def _blocks(points: Array) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         along = (here[np.arange(len(here)), axis[part]] - low[rows, axis][part]) / np.maximum((high - low)[rows, axis], 1e-9)[part]
         order = order[np.argsort(2.0 * part + along, kind="stable")]
         border = np.unique(np.concatenate([border, border[:-1] + (np.diff(border) + 1) // 2]))
-    filler = np.arange(-(-len(points) // BLOCK) * BLOCK) >= len(points)
-    return np.concatenate([order, np.repeat(order[len(points) // BLOCK * BLOCK:][:1], filler.sum())]), filler
+    return order

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +13,7 @@ from kneeload.errors import InputError
 from kneeload.subject.person import Side
 
 Body = Literal["femur", "tibia", "patella"]
+_Facets = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]  # centres, normals, areas
 
 
 def _read_only(values: ArrayLike, dtype: type) -> NDArray:
@@ -32,6 +33,7 @@ class TriangleMesh:
 
     points: NDArray[np.float64]
     triangles: NDArray[np.int32]
+    _facets: _Facets | None = field(init=False, repr=False, default=None)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "points", _read_only(self.points, np.float64))
@@ -39,8 +41,8 @@ class TriangleMesh:
 
     @property
     def centroids(self) -> NDArray[np.float64]:
-        """Centres of the triangles, (m, 3) mm, frame of the body."""
-        return self.points[self.triangles].mean(axis=1)
+        """Centres of the triangles, (m, 3) mm, frame of the body; read-only."""
+        return self._measured()[0]
 
     @property
     def area_vectors(self) -> NDArray[np.float64]:
@@ -50,14 +52,25 @@ class TriangleMesh:
 
     @property
     def areas(self) -> NDArray[np.float64]:
-        """Areas of the triangles, (m,) mm2."""
-        return np.linalg.norm(self.area_vectors, axis=1)
+        """Areas of the triangles, (m,) mm2; read-only."""
+        return self._measured()[2]
 
     @property
     def normals(self) -> NDArray[np.float64]:
-        """Outward unit normals, (m, 3) no unit, frame of the body (zero for a triangle without area)."""
-        vectors = self.area_vectors
-        return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-300)
+        """Outward unit normals, (m, 3) no unit, frame of the body (zero for a triangle without area); read-only."""
+        return self._measured()[1]
+
+    def _measured(self) -> _Facets:
+        """Centres, normals and areas, measured when first asked for and kept: points and triangles never change."""
+        if self._facets is None:
+            from kneeload.kernels.patches import fill_facets  # only here: Numba takes a second to load
+
+            count = len(self.triangles)
+            centre, normal, area = np.empty((count, 3)), np.empty((count, 3)), np.empty(count)
+            fill_facets(self.points, self.triangles, centre, normal, area)
+            object.__setattr__(self, "_facets", (_read_only(centre, np.float64), _read_only(normal, np.float64), _read_only(area, np.float64)))
+        assert self._facets is not None
+        return self._facets
 
     @property
     def volume_mm3(self) -> float:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -28,6 +30,21 @@ def test_sphere_has_its_area_volume_and_normals():
     assert np.min(np.einsum("mi,mi->m", mesh.normals, mesh.centroids)) > 19.0
     assert flipped(mesh).volume_mm3 == pytest.approx(-mesh.volume_mm3)
     np.testing.assert_allclose(mesh.area_vectors.sum(axis=0), 0.0, atol=1e-9)
+
+
+def test_facets_are_measured_once_and_read_only():
+    rng = np.random.default_rng(3)
+    mesh = TriangleMesh(points=rng.normal(size=(40, 3)), triangles=rng.integers(0, 40, (60, 3)))
+    vectors = mesh.area_vectors
+    length = np.linalg.norm(vectors, axis=1)
+    np.testing.assert_array_equal(mesh.centroids, mesh.points[mesh.triangles].mean(axis=1))
+    np.testing.assert_array_equal(mesh.areas, length)
+    np.testing.assert_array_equal(mesh.normals, vectors / np.maximum(length, 1e-300)[:, None])
+    assert mesh.areas is mesh.areas and not any(a.flags.writeable for a in (mesh.areas, mesh.normals, mesh.centroids))
+    moved = replace(mesh, points=mesh.points * 2.0)
+    np.testing.assert_allclose(moved.areas, 4.0 * mesh.areas)  # nothing is kept of the mesh before
+    copy = pickle.loads(pickle.dumps(mesh))
+    np.testing.assert_array_equal(copy.normals, mesh.normals)
 
 
 def test_mirror_and_motion_keep_the_outside_outside():
