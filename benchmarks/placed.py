@@ -107,12 +107,12 @@ class Placed:
 
     def add(self, kernel: Callable[..., Any], sums: Array, nonlinear: bool = False) -> Array:
         """Run `add_forces` or `add_springs` over the springs of the plates; returns sums."""
-        kernel(self.near[0], self.near[2], 0, self.plain_chunks, self.turn, self.shift, nonlinear, sums)
+        kernel(self.near[0], self.near[2], 0, self.plain_chunks, self.turn, self.shift, True if nonlinear else None, sums)
         return sums
 
     def add_menisci(self, sums: Array, wedge: Array, nonlinear: bool = False) -> tuple[Array, Array]:
         """Run `add_meniscus` over the springs of all menisci; returns sums and wedge."""
-        kernels.add_meniscus(self.near[0], self.near[2], self.plain_chunks, int(self.near[3][-1]), self.turn, self.shift, self.outward, nonlinear, sums, wedge)
+        kernels.add_meniscus(self.near[0], self.near[2], self.plain_chunks, int(self.near[3][-1]), self.turn, self.shift, self.outward, True if nonlinear else None, sums, wedge)
         return sums, wedge
 
 

@@ -61,7 +61,7 @@ def kernel_over_springs(repeats: int = 300, chunks: Sequence[int] = KERNEL_CHUNK
     calls = []
     for count in chunks:
         table, size = repeated(source, count)
-        calls.append(lambda table=table, size=size, count=count: kernels.add_springs(table, size, 0, count, source.turn, source.shift, False, sums))
+        calls.append(lambda table=table, size=size, count=count: kernels.add_springs(table, size, 0, count, source.turn, source.shift, None, sums))
     return Curve(name="add_springs", unit="springs", size=tuple(float(n * kernels.CHUNK) for n in chunks), seconds=shortest(calls, repeats))
 
 

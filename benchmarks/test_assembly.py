@@ -38,7 +38,7 @@ def compiled(knee: Placed, name: str) -> str:
     first, last = (knee.plain_chunks, int(knee.near[3][-1])) if name == "add_meniscus" else (0, knee.plain_chunks)
     middle = (knee.outward,) if name == "add_meniscus" else ()
     end = (np.zeros(kernels.WEDGE),) if name == "add_meniscus" else ()
-    fresh(knee.near[0], knee.near[2], first, last, knee.turn, knee.shift, *middle, False, np.zeros(kernels.SUMS), *end)
+    fresh(knee.near[0], knee.near[2], first, last, knee.turn, knee.shift, *middle, None, np.zeros(kernels.SUMS), *end)
     (text,) = fresh.inspect_asm().values()  # type: ignore[attr-defined]
     return str(text)
 

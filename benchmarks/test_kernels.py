@@ -109,7 +109,7 @@ def test_pressures_and_sums_of_a_frame(benchmark: BenchmarkFixture, knee: Placed
 
     def once() -> None:
         force[:], scalars[:], pressure[:] = 0.0, 0.0, 0.0
-        fields.report(knee.q, knee.knee.level, knee.near, knee.base, home, False, work, 0, 1, pressure, triangle, force, scalars, peak)
+        fields.report(knee.q, knee.knee.level, knee.near, knee.base, home, None, work, 0, 1, pressure, triangle, force, scalars, peak)
 
     benchmark.pedantic(once, **ROUNDS)
     rows, zero = naive.rows_of(knee.near[0], knee.near[2], 0, knee.plain_chunks), np.zeros((3, 3))
@@ -127,7 +127,7 @@ def test_energy_gradient_and_tangent_of_a_body(benchmark: BenchmarkFixture, knee
     grad, hess, other = np.zeros(n), np.zeros((n, n)), np.zeros((n, n))
 
     def at(q: np.ndarray, slope: np.ndarray, tangent: np.ndarray) -> float:
-        return float(equilibrium.potential(q, knee.near, knee.base, packed, anchor, weak, knee.q, np.zeros(4), np.zeros(3), np.zeros(3), np.zeros(2), False, work,
+        return float(equilibrium.potential(q, knee.near, knee.base, packed, anchor, weak, knee.q, np.zeros(4), np.zeros(3), np.zeros(3), np.zeros(2), None, work,
                                            slope, tangent, tension, True))
 
     benchmark.pedantic(at, (knee.q, grad, hess), **ROUNDS)

@@ -139,7 +139,7 @@ def compile_placing() -> None:
     work[0][:3] = np.eye(3)
     place(q, work[0], level, springs.arrays, 0.1, 0.1, 2.0, near, base)
     home = (springs.arrays[0], springs.home, springs.start, springs.side)
-    report(q, level, near, base, home, False, work, 0, 1, np.zeros(2, np.float32), np.zeros(2, np.int32), np.zeros((1, 3)), np.zeros((1, 5)), np.zeros(2))
+    report(q, level, near, base, home, None, work, 0, 1, np.zeros(2, np.float32), np.zeros(2, np.int32), np.zeros((1, 3)), np.zeros((1, 5)), np.zeros(2))
 
 
 def compile_forces() -> None:

@@ -115,7 +115,7 @@ def solve_body(
     home = (springs.arrays[0], springs.home, springs.start, springs.side)
     solve_frames(
         lead, _plain(start), np.array(free, dtype=np.bool_), level, springs.arrays, home, femoral_compliance, packed, _plain(anchor), _plain(weak),
-        _plain(rest), _plain(guide), _plain(flexion), _plain(loads.force), _plain(loads.point), _plain(loads.moment), _plain(loads.size), nonlinear, options, _plain(limit),
+        _plain(rest), _plain(guide), _plain(flexion), _plain(loads.force), _plain(loads.point), _plain(loads.moment), _plain(loads.size), True if nonlinear else None, options, _plain(limit),
         out.q, out.tension, pressure, triangle, out.force, out.scalars, out.peak, out.residual, out.iterations, out.status,
     )
     return out

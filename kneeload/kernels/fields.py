@@ -68,9 +68,10 @@ def _read(table, start, size, turn, shift, more, soft, nonlinear, rot, own, grid
 def _read_chunk(table, start, size, turn, shift, more, soft, nonlinear, rot, own, grid, origin, found, node):
     """Pressure (MPa) of the springs of a chunk into found (CHUNK,) and the nodes nearest to them into node (CHUNK,). Returns the sums over them:
     area mm2, load N, force (3) N, load times arm (3) N mm. own (4 CHUNK,): normal (frame of the body) and area of each; origin (3,) mm of the body."""
-    if nonlinear:
+    if nonlinear is None:
+        return _read(table, start, size, turn, shift, more, soft, False, rot, own, grid, origin, found, node)
+    else:  # noqa: RET505 - only a whole branch is left out when the other law is compiled
         return _read(table, start, size, turn, shift, more, soft, True, rot, own, grid, origin, found, node)
-    return _read(table, start, size, turn, shift, more, soft, False, rot, own, grid, origin, found, node)
 
 
 @kernel

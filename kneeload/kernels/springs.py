@@ -4,6 +4,9 @@ A body (tibia or patella) has the pose x = R p + t in the frame of the femur. `p
 expansion of the level set at each spring, to second order; the Newton steps use these, which needs no look-up, so `add_springs` runs
 over plain rows and vectorises. The expansions come from a table with the polynomial of each cell of the spline (`kneeload.kernels.level_set`).
 
+The law of the layers is chosen by `nonlinear`, None for the linear one and True for the other: two types, so that a first run compiles the
+loops of one law only.
+
 Each spring contributes in the frame of the femur its gradient G = dU/dx and its Hessian D = d2U/dx2. With r = x - t the motion
 of the point is dx = w x r + dt + s de, so the sums F = sum G, B = sum r G', K = sum J' D J (6 x 6, spatial) are enough.
 
@@ -169,10 +172,10 @@ def _add_springs(table, chunk_size, first, last, turn, shift, nonlinear, sums):
 @kernel
 def add_springs(table, chunk_size, first, last, turn, shift, nonlinear, sums):
     """Add energy, F, B and K of the springs of chunks first..last-1 to sums (34,); turn, shift: see `motion_since`. No stores in the loop, no branch."""
-    if nonlinear:
-        _add_springs(table, chunk_size, first, last, turn, shift, True, sums)
-    else:
+    if nonlinear is None:
         _add_springs(table, chunk_size, first, last, turn, shift, False, sums)
+    else:
+        _add_springs(table, chunk_size, first, last, turn, shift, True, sums)
 
 
 @kernel_inline
@@ -197,10 +200,10 @@ def _add_forces(table, chunk_size, first, last, turn, shift, nonlinear, sums):
 @kernel
 def add_forces(table, chunk_size, first, last, turn, shift, nonlinear, sums):
     """Add energy, F and, as the antisymmetric part of B, the moment of the springs to sums (34,): `add_springs` without the tangent."""
-    if nonlinear:
-        _add_forces(table, chunk_size, first, last, turn, shift, True, sums)
-    else:
+    if nonlinear is None:
         _add_forces(table, chunk_size, first, last, turn, shift, False, sums)
+    else:
+        _add_forces(table, chunk_size, first, last, turn, shift, True, sums)
 
 
 @kernel_inline
@@ -236,10 +239,10 @@ def _add_meniscus(table, chunk_size, first, last, turn, shift, outward, nonlinea
 @kernel
 def add_meniscus(table, chunk_size, first, last, turn, shift, outward, nonlinear, sums, wedge):
     """`add_springs` for springs that have moved outwards by `outward` mm since the placing; wedge (11,): sums for that coordinate."""
-    if nonlinear:
-        _add_meniscus(table, chunk_size, first, last, turn, shift, outward, True, sums, wedge)
-    else:
+    if nonlinear is None:
         _add_meniscus(table, chunk_size, first, last, turn, shift, outward, False, sums, wedge)
+    else:
+        _add_meniscus(table, chunk_size, first, last, turn, shift, outward, True, sums, wedge)
 
 
 @kernel_inline
@@ -270,10 +273,10 @@ def _add_meniscus_forces(table, chunk_size, first, last, turn, shift, outward, n
 @kernel
 def add_meniscus_forces(table, chunk_size, first, last, turn, shift, outward, nonlinear, sums, wedge):
     """`add_meniscus` without the tangent: energy, F, moment (as in `add_forces`) to sums (34,) and the push along its coordinate to wedge (11,)."""
-    if nonlinear:
-        _add_meniscus_forces(table, chunk_size, first, last, turn, shift, outward, True, sums, wedge)
-    else:
+    if nonlinear is None:
         _add_meniscus_forces(table, chunk_size, first, last, turn, shift, outward, False, sums, wedge)
+    else:
+        _add_meniscus_forces(table, chunk_size, first, last, turn, shift, outward, True, sums, wedge)
 
 
 @kernel_inline

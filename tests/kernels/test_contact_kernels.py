@@ -103,7 +103,7 @@ class _Problem:
     def energy(self, q, nonlinear, tangent=True):
         grad, hess, tension = np.zeros(self.n), np.zeros((self.n, self.n)), np.zeros(5)
         pull, point, moment = self.load
-        value = equilibrium.potential(q, self.near, self.base, self.lines, self.anchor, self.weak, self.rest, self.guide, pull, point, moment, nonlinear,
+        value = equilibrium.potential(q, self.near, self.base, self.lines, self.anchor, self.weak, self.rest, self.guide, pull, point, moment, True if nonlinear else None,
                                       self.work, grad, hess, tension, np.int64(tangent))
         return value, grad, hess
 
@@ -234,7 +234,7 @@ def test_pressures_against_a_naive_twin(ball):
     pressure, triangle = np.zeros(total, np.float32), np.full(total, -1, np.int32)
     force, scalars, peak = np.zeros((2, 3)), np.zeros((2, 5)), np.zeros(2)
     home = (body.arrays[0], body.home, body.start, np.array([0, 1]))
-    fields.report(q, problem.level, problem.near, problem.base, home, False, problem.work, 0, 1, pressure, triangle, force, scalars, peak)
+    fields.report(q, problem.level, problem.near, problem.base, home, None, problem.work, 0, 1, pressure, triangle, force, scalars, peak)
     for part, found in zip((pressure[:body.start[1]], pressure[body.start[1]:]), peak):
         assert 0.5 * part.max() < found <= part.max() * 1.000001
     spring = body.arrays[0].reshape(-1, springs.COLUMNS, springs.BLOCK).transpose(0, 2, 1).reshape(-1, springs.COLUMNS)
@@ -272,7 +272,7 @@ def test_unbalanced_force_is_that_of_the_returned_pose(ball, steps):
     options, tension = np.array([1.0, 30.0, 1e-5, float(steps)]), np.zeros(5)
     pull, point, moment = problem.load
     norm, used, _, _ = equilibrium.settle(q, free, problem.level, problem.springs.arrays, 0.02, problem.lines, problem.anchor, problem.weak, problem.rest,
-                                          problem.guide, pull, point, moment, False, options, problem.near, problem.base, problem.work, tension)
+                                          problem.guide, pull, point, moment, None, options, problem.near, problem.base, problem.work, tension)
     problem.place(q)
     grad = problem.energy(q, False)[1]
     fresh = float(np.linalg.norm(np.concatenate([grad[:3] / equilibrium.LENGTH, grad[3:]])))
