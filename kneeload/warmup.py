@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from kneeload.subject.anatomy import KneeAnatomy
 
 BESIDE = ("contact", "bone")  # what the second compiler of a first run does, the longest task first
-CHAINS = (("contact", "bone"), ("placing", "forces", "meshes", "stress"))  # of `kneeload warmup`: about the same time each
+CHAINS = (("contact", "bone"), ("placing", "forces", "meshes", "stress", "nonlinear law"))  # of `kneeload warmup`: about the same time each
 _waiting = threading.Lock()
 _helper: list[subprocess.Popen[str]] = []
 _LONGEST_WAIT_S = 120.0
@@ -105,8 +106,8 @@ def _small_problem() -> tuple[Any, Any]:
     return build_springs([Casting(name="plate", mesh=mesh, thickness_mm=ones, compliance=ones, used=np.ones(2, bool))]), level_tuple(flat)
 
 
-def compile_contact() -> None:
-    """Compile every kernel of the equilibrium by solving a small body on a flat target."""
+def compile_contact(nonlinear: bool = False) -> None:
+    """Compile every kernel of the equilibrium, for one law of the layers, by solving a small body on a flat target."""
     import numpy as np
 
     from kneeload.contact.compartments import compartment, surface_fields
@@ -117,7 +118,7 @@ def compile_contact() -> None:
     springs, level = _small_problem()
     loads = BodyLoads(force=np.array([[0.0, 5.0, 0.0]]), point=np.zeros((1, 3)), moment=np.zeros((1, 2)), size=np.array([5.0]))
     frames = solve_body(springs, level, femoral_compliance=0.1, lines=no_lines(), anchor=np.zeros((1, 0, 3)), weak=np.ones((1, 6)), rest=np.zeros((1, 6)),
-                        guide=np.zeros((1, 4)), start=np.zeros((1, 6)), free=np.ones(6, bool), flexion=np.zeros(1), loads=loads, nonlinear=False, tolerance=1e-6)
+                        guide=np.zeros((1, 4)), start=np.zeros((1, 6)), free=np.ones(6, bool), flexion=np.zeros(1), loads=loads, nonlinear=nonlinear, tolerance=1e-6)
     poses(frames.q)
     compartment(springs, frames, [0], np.array([[0.0, 1.0, 0.0]]), slice(None))
     surface_fields(springs, frames)
@@ -161,21 +162,27 @@ def _reference_knee() -> KneeAnatomy:
 
 
 def compile_bone() -> None:
-    """Compile the kernels of the bone room on the reference knee without load."""
+    """Compile the kernels of bone and lesion: a little load on every surface of the reference knee."""
+    from types import SimpleNamespace
+
     import numpy as np
 
-    from kneeload.bone.bone_map import field_loads, knee_map
+    from kneeload.bone.bone_map import knee_map
+    from kneeload.bone.dose import bone_load
     from kneeload.case import Case
     from kneeload.contact.cycle import SurfaceField
+    from kneeload.lesion.hazard import quantiles
 
-    knee = knee_map(_reference_knee(), Case().bone)
-    field_loads(knee, tuple(SurfaceField(name=name, pressure=_fixed(np.zeros((1, len(area)), np.float32)), femur_triangle=_fixed(np.zeros((1, len(area)), np.int32)))
-                            for name, area in knee.casting_area.items()))
-
-
-def _fixed(values: Any) -> Any:
-    values.setflags(write=False)
-    return values
+    case, knee = Case(), _reference_knee()
+    fields = []
+    for name, area in knee_map(knee, case.bone).casting_area.items():
+        pressure = np.zeros((2, len(area)), np.float32)
+        pressure[:, ::100] = 1.0
+        fields.append(SurfaceField(name=name, pressure=pressure, femur_triangle=np.zeros((2, len(area)), np.int32)))
+    cycles: Any = {"walking": SimpleNamespace(fields=tuple(fields))}  # what is read of a contact cycle and of a motion
+    motions: Any = {"walking": SimpleNamespace(time=np.arange(2.0), cycles_per_second=1.0)}
+    bone_load(knee, cycles, motions, case.subject, "walking", case.bone, day={"walking": 1.0})
+    quantiles(np.ones((2, 1)), (0.5,))
 
 
 def compile_meshes() -> None:
@@ -202,6 +209,7 @@ def compile_stress() -> None:
 
 TASKS: dict[str, Callable[[], None]] = {
     "contact": compile_contact, "placing": compile_placing, "forces": compile_forces, "bone": compile_bone, "meshes": compile_meshes,
+    "nonlinear law": partial(compile_contact, nonlinear=True),
     "stress": compile_stress,
 }
 

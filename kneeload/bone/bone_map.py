@@ -6,6 +6,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,13 +32,14 @@ from kneeload.bone.patches import (
 )
 from kneeload.contact.cycle import SurfaceField
 from kneeload.errors import InputError
-from kneeload.kernels.bone_stress import WHOLE, stress_rows
+from kneeload.kernels.bone_stress import WHOLE, fill_crests
 from kneeload.kernels.halfspace import bell_neighbours, spread_rows
-from kneeload.kernels.loads import FRAMES, any_load, collect, list_loads, spread_loads
+from kneeload.kernels.loads import FRAMES, SOURCES, WIDTH, gather, list_loads
 from kneeload.subject.anatomy import MOAKS_REGIONS, KneeAnatomy
 from kneeload.subject.surface import ArticularSurface
 
 REGIONS = len(MOAKS_REGIONS)
+FIELDS = ("tibia_medial", "tibia_lateral", "medial_meniscus", "lateral_meniscus", "patella")  # `gather` wants the patella last
 SUBSPINOUS = MOAKS_REGIONS.index("tibia_subspinous")
 
 
@@ -51,8 +53,9 @@ class BoneMap:
         depths: (d,) mm.
         begin: (r + 1,) no unit; samples begin[k]:begin[k + 1] belong to the k-th region of the bone.
         regions: (r,) no unit; those regions.
-        influence: (d, P, n) MPa per N; vertical compressive stress under the points (n: up to a multiple of 8, zeros at the end). A row
+        influence: (d, P, n) MPa per N; vertical compressive stress under the points (n: up to a multiple of 32, zeros at the end). A row
             is filled when its patch is first loaded (`complete`): most patches never are, and all rows would take longer than all else.
+        crest: (d, P, n / 32) MPa per N; largest of every 32 numbers of a row of influence.
         known: (d, P) no unit; True for the rows that are filled.
         deviation: mm; standard deviation of the bell that each force is spread over, 0 for none (`_bells`).
         routes: field name -> route of its force to the patches.
@@ -64,17 +67,41 @@ class BoneMap:
     begin: NDArray[np.int64]
     regions: NDArray[np.int64]
     influence: NDArray[np.float32]
+    crest: NDArray[np.float32]
     known: NDArray[np.bool_]
     deviation: float
     routes: Mapping[str, Route]
 
-    def complete(self, loaded: NDArray[np.bool_], depths: NDArray[np.int64]) -> None:
-        """Fill the rows of influence of the patches loaded (P,) at these depth numbers, where they are not yet known."""
+    def complete(self, patches: NDArray[np.int64], depths: NDArray[np.int64]) -> None:
+        """Fill the rows of influence of some patches (c,) at these depth numbers, where they are not yet known."""
         with _building:
-            missing = np.flatnonzero((loaded[None] & ~self.known[depths]).any(axis=0))
+            missing = patches[~self.known[depths[:, None], patches].all(axis=0)]
             if missing.size:
                 _fill(self, missing, depths)
                 self.known[np.ix_(depths, missing)] = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Sources:
+    """What receives pressure: M triangles of the fields FIELDS one after the other; a field that is not there has none.
+
+    Attributes:
+        first: (6,) no unit; field s has the triangles first[s]:first[s + 1].
+        area: (M,) mm2.
+        region: (M,) no unit; region of its own bone, -1 for none.
+        patch: (M,) no unit; patch that takes the whole force, -1 where it is spread.
+        start: (M + 1,) no unit; triangle i is spread over target[start[i]:start[i + 1]].
+        target: (e,) no unit; patches.
+        share: (e,) no unit; parts of the force.
+    """
+
+    first: NDArray[np.int64]
+    area: NDArray[np.float64]
+    region: NDArray[np.int64]
+    patch: NDArray[np.int64]
+    start: NDArray[np.int64]
+    target: NDArray[np.int64]
+    share: NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -87,6 +114,7 @@ class KneeMap:
         strip: (P,) MPa per N; mean stress of the subspinous region over its points and all depths for a unit force on each tibial patch.
         casting_area: field name -> (m,) mm2.
         landing: where forces land on the femur.
+        sources: the triangles of all fields, one field after the other.
     """
 
     femur: BoneMap
@@ -96,29 +124,39 @@ class KneeMap:
     strip: NDArray[np.float64]
     casting_area: Mapping[str, NDArray[np.float64]]
     landing: Landing
+    sources: Sources
 
-    def own_route(self, field: str) -> Route:
-        """Return the route of a field to its own bone (a meniscus to the tibia)."""
-        return (self.patella if field == "patella" else self.tibia).routes[field]
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PatchLoads:
+    """The forces on the patches of a bone over a cycle of T frames (W: up to a multiple of 32, zeros at the end).
+
+    Attributes:
+        force: (P, W) N per patch.
+        chosen: (c,) no unit; patches that are loaded in some frame.
+    """
+
+    force: NDArray[np.float32]
+    chosen: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FieldLoads:
-    """Load of one cycle (T frames).
+    """Load of one cycle of T frames (W: up to a multiple of 32, zeros at the end).
 
     Attributes:
-        force: (T, 15) N per region.
-        area: (T, 15) mm2 in contact per region.
-        peak: (T, 15) MPa; largest pressure per region.
-        femur, tibia, patella: (T, P) N per patch of that bone.
+        frames: T.
+        force: (15, W) N per region.
+        peak: (15, W) MPa; largest pressure per region.
+        femur, tibia, patella: forces on the patches of that bone.
     """
 
+    frames: int
     force: NDArray[np.float64]
-    area: NDArray[np.float64]
-    peak: NDArray[np.float64]
-    femur: NDArray[np.float32]
-    tibia: NDArray[np.float32]
-    patella: NDArray[np.float32]
+    peak: NDArray[np.float32]
+    femur: PatchLoads
+    tibia: PatchLoads
+    patella: PatchLoads
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -126,28 +164,25 @@ class LoadList:
     """The loaded patches of a bone, four frames at a time (Q times four frames).
 
     Attributes:
-        patches: (c,) no unit; patches that are loaded in some frame.
         start: (Q + 1,) no unit; frames 4 q to 4 q + 3 have the entries start[q]:start[q + 1].
         index: (e,) no unit; patch of each entry.
         value: (e, 4) N.
+        impulse: (c,) N times the unit of the weights; weighted sum over the frames, for each patch of `PatchLoads.chosen`.
     """
 
-    patches: NDArray[np.int64]
     start: NDArray[np.int64]
     index: NDArray[np.int32]
     value: NDArray[np.float32]
+    impulse: NDArray[np.float64]
 
 
-def load_list(force: NDArray[np.float32]) -> LoadList:
-    """Return the list of force (T, P) N."""
-    frames, count = force.shape
-    loaded = np.zeros(count, np.bool_)
-    any_load(force, loaded)
-    patches = np.flatnonzero(loaded)
-    fours = -(-frames // FRAMES)
-    room = (patches.shape[0] + 4) * fours
-    out = LoadList(patches=patches, start=np.empty(fours + 1, np.int64), index=np.empty(room, np.int32), value=np.empty((room, FRAMES), np.float32))
-    list_loads(force, patches, out.start, out.index, out.value)
+def load_list(loads: PatchLoads, weight: NDArray[np.float64]) -> LoadList:
+    """Return the list of some loads; weight (T,) of each frame."""
+    fours = -(-weight.shape[0] // FRAMES)
+    room = (loads.chosen.shape[0] + 4) * fours
+    out = LoadList(start=np.empty(fours + 1, np.int64), index=np.empty(room, np.int32), value=np.empty((room, FRAMES), np.float32),
+                   impulse=np.empty(loads.chosen.shape[0]))
+    list_loads(loads.force, loads.chosen, weight, out.start, out.index, out.value, out.impulse)
     return out
 
 
@@ -184,6 +219,7 @@ def _fill(bone: BoneMap, chosen: NDArray[np.int64], depths: NDArray[np.int64]) -
             spread_rows(row, start, column, part, chosen, bone.influence[depth])
         else:
             bone.influence[depth, chosen] = row
+        fill_crests(bone.influence[depth], chosen, bone.crest[depth])
 
 
 def _radii(patches: Facets, depths: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -196,7 +232,7 @@ def _bone_map(patches: Facets, samples: Samples, routes: dict[str, Route], model
     points, count = samples.region.shape[0], patches.areas.shape[0]
     field = np.empty((depths.shape[0], count, -(-points // WHOLE) * WHOLE), np.float32)
     return BoneMap(patches=patches, samples=samples, depths=depths, begin=np.append(first, points), regions=regions, influence=field,
-                   known=np.zeros(field.shape[:2], np.bool_), deviation=deviation, routes=routes)
+                   crest=np.zeros((*field.shape[:2], field.shape[2] // WHOLE), np.float32), known=np.zeros(field.shape[:2], np.bool_), deviation=deviation, routes=routes)
 
 
 def _femur(surface: ArticularSurface, model: BoneModel) -> tuple[BoneMap, Landing]:
@@ -261,7 +297,21 @@ def _knee_map(anatomy: KneeAnatomy, model: BoneModel) -> KneeMap:
     strip = _strip(tibia)
     for array in (area, strip, *casting.values()):
         array.setflags(write=False)
-    return KneeMap(femur=femur, tibia=tibia, patella=patella, region_area=area, strip=strip, casting_area=casting, landing=landing)
+    return KneeMap(femur=femur, tibia=tibia, patella=patella, region_area=area, strip=strip, casting_area=casting, landing=landing,
+                   sources=_sources(casting, {**tibia.routes, **patella.routes}))
+
+
+def _sources(casting: Mapping[str, NDArray[np.float64]], routes: Mapping[str, Route]) -> Sources:
+    there = [name for name in FIELDS if name in casting]
+    count = [casting[name].shape[0] if name in casting else 0 for name in FIELDS]
+    spread = [np.diff(routes[name].start) * (not routes[name].direct) for name in there]
+    patch = [routes[name].patch if routes[name].direct else np.full(casting[name].shape[0], -1) for name in there]
+    targets = [routes[name] for name in there if not routes[name].direct]
+    none = np.zeros(0, np.int64)
+    return Sources(first=np.append(0, np.cumsum(count)), area=np.concatenate([casting[name] for name in there]),
+                   region=np.concatenate([routes[name].region for name in there]), patch=np.concatenate(patch),
+                   start=np.append(0, np.cumsum(np.concatenate(spread))), target=np.concatenate([none, *(route.patch for route in targets)]),
+                   share=np.concatenate([none, *(route.share for route in targets)]).astype(np.float32))
 
 
 def _strip(tibia: BoneMap) -> NDArray[np.float64]:
@@ -275,22 +325,18 @@ def _strip(tibia: BoneMap) -> NDArray[np.float64]:
     return (rows.mean(axis=0, dtype=np.float64) * weight).sum(axis=1)
 
 
-def field_loads(knee: KneeMap, fields: tuple[SurfaceField, ...]) -> FieldLoads:
-    """Return what the contact fields of one cycle put on regions and patches.
+Pressures = tuple[NDArray[np.float32], ...]
+Triangles = tuple[NDArray[np.int32], ...]
 
-    Each field loads its own bone (a meniscus loads the tibia) and, through `femur_triangle`, the femur with the same forces: pressure
-    times the area of the casting triangle.
+
+def five(knee: KneeMap, fields: tuple[SurfaceField, ...]) -> tuple[Pressures, Triangles]:
+    """Return the pressures and femoral triangles of FIELDS, (T, 0) for one that is not there, as read-only arrays.
 
     Raises:
-        InputError: a field of an unknown surface, of the wrong shape, or with negative or non-finite pressure.
+        InputError: a field of an unknown surface, or of the wrong shape.
     """
     frames = fields[0].pressure.shape[0] if fields else 0
-    totals = (np.zeros((frames, REGIONS)), np.zeros((frames, REGIONS)), np.zeros((frames, REGIONS)))
-    force = {name: np.zeros((frames, bone.patches.areas.shape[0]), np.float32)
-             for name, bone in (("femur", knee.femur), ("tibia", knee.tibia), ("patella", knee.patella))}
-    below = np.zeros(force["tibia"].shape[::-1], np.float32)
-    none = np.zeros(0, np.int64)
-    land = knee.landing
+    pressure, triangle = ([np.zeros((frames, 0), kind)] * SOURCES for kind in (np.float32, np.int32))
     for field in fields:
         area = knee.casting_area.get(field.name)
         if area is None:
@@ -299,25 +345,38 @@ def field_loads(knee: KneeMap, fields: tuple[SurfaceField, ...]) -> FieldLoads:
         if field.pressure.shape != (frames, area.shape[0]) or field.femur_triangle.shape != field.pressure.shape:
             raise InputError("contact field", where=field.name, got=field.pressure.shape, allowed=f"shape {(frames, area.shape[0])}",
                              why="every triangle of the surface has a pressure in every frame")
-        route = knee.own_route(field.name)
-        bad = collect(field.pressure, area, route.region, route.patch if route.direct else none, field.femur_triangle, land.region, land.patch, land.centres,
-                      land.labelled, land.labelled_patch, *totals, force["patella" if field.name == "patella" else "tibia"], force["femur"])
-        if not route.direct:
-            spread_loads(field.pressure, area, route.start, route.patch, route.share, below)
-        if bad:
-            raise InputError("contact pressure", where=field.name, got=f"{bad} values below zero or not finite", allowed="0 MPa or more",
-                             why="contact only pushes")
-    force["tibia"] += below.T
-    return FieldLoads(force=totals[0], area=totals[1], peak=totals[2], **force)
+        number = FIELDS.index(field.name)
+        pressure[number], triangle[number] = field.pressure, field.femur_triangle
+    return tuple(_fixed(array, np.float32) for array in pressure), tuple(_fixed(array, np.int32) for array in triangle)
 
 
-def stress_under(bone: BoneMap, patch_force: NDArray[np.float32], depths: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Return (T, k, n) MPa, compression positive: stress at the k depth numbers under the n sample points for N per patch (T, P)."""
-    loads = load_list(np.ascontiguousarray(patch_force))
-    loaded = np.zeros(bone.known.shape[1], np.bool_)
-    loaded[loads.patches] = True
-    bone.complete(loaded, depths)
-    out = np.empty((patch_force.shape[0], depths.shape[0], bone.influence.shape[2]), np.float32)
-    for k, depth in enumerate(depths):
-        stress_rows(loads.start, loads.index, loads.value, bone.influence[depth], out[:, k])
-    return out[:, :, :bone.samples.region.shape[0]]
+def _fixed(array: NDArray[Any], kind: type) -> NDArray[Any]:
+    """Return the array as the kernels know it: C order, read-only."""
+    out: NDArray[Any] = np.ascontiguousarray(array, kind).view()
+    out.setflags(write=False)
+    return out
+
+
+def field_loads(knee: KneeMap, pressure: Pressures, triangle: Triangles) -> FieldLoads:
+    """Return what the contact of one cycle, from `five`, puts on regions and patches.
+
+    Each field loads its own bone (a meniscus loads the tibia) and, through `femur_triangle`, the femur with the same forces: pressure
+    times the area of the casting triangle.
+
+    Raises:
+        InputError: negative or non-finite pressure.
+    """
+    frames = pressure[0].shape[0]
+    wide = -(-frames // WIDTH) * WIDTH
+    bones = (knee.tibia, knee.patella, knee.femur)
+    forces = [np.zeros((bone.patches.areas.shape[0], wide), np.float32) for bone in bones]
+    loaded = np.zeros((3, max(force.shape[0] for force in forces)), np.bool_)
+    force, peak = np.zeros((REGIONS + 1, wide)), np.zeros((REGIONS + 1, wide), np.float32)
+    from_, land = knee.sources, knee.landing
+    bad, field = gather(pressure, triangle, from_.first, from_.area, from_.region, from_.patch, from_.start, from_.target, from_.share, land.code,
+                        land.centres, land.labelled, land.labelled_patch, *forces, loaded, force, peak)
+    if bad:
+        raise InputError("contact pressure", where=FIELDS[field], got=f"{bad} values below zero or not finite", allowed="0 MPa or more",
+                         why="contact only pushes")
+    tibia, patella, femur = (PatchLoads(force=f, chosen=np.flatnonzero(some)) for f, some in zip(forces, loaded))
+    return FieldLoads(frames=frames, force=force[1:], peak=peak[1:], femur=femur, tibia=tibia, patella=patella)

@@ -8,13 +8,27 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kneeload.bone.bone_map import REGIONS, SUBSPINOUS, BoneMap, FieldLoads, KneeMap, LoadList, field_loads, knee_map, load_list
+from kneeload.bone.bone_map import (
+    REGIONS,
+    SUBSPINOUS,
+    BoneMap,
+    FieldLoads,
+    KneeMap,
+    LoadList,
+    PatchLoads,
+    Pressures,
+    Triangles,
+    field_loads,
+    five,
+    knee_map,
+    load_list,
+)
 from kneeload.bone.day import SECONDS_PER_DAY, check_day, daily_cycles
 from kneeload.bone.model import BoneModel
 from kneeload.contact.cycle import ContactCycle, SurfaceField
 from kneeload.errors import InputError, check_range
-from kneeload.kernels.bone_stress import SLACK, add_stimulus, area_quantiles, find_peaks, peaks_below, stress_rows
-from kneeload.kernels.loads import FRAMES, envelope, list_triangles, region_percentiles
+from kneeload.kernels.bone_stress import add_stimulus, area_quantiles, find_peaks
+from kneeload.kernels.loads import pressure_peaks
 from kneeload.motion.motion import Motion
 from kneeload.subject.anatomy import KneeAnatomy
 from kneeload.subject.person import Subject
@@ -24,7 +38,6 @@ STIMULUS_QUANTILES.setflags(write=False)
 STANDARD_DAY: Mapping[str, float] = daily_cycles(Subject())  # activity -> cycles or seconds of the default person's day
 PEAK_PERCENTILE = 0.99  # of the contact area, as in the contact room: single triangles are noise
 BONES = ("femur", "tibia", "patella")
-GROUP = 12  # frames whose largest forces bound their stress together; a multiple of four
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -98,13 +111,13 @@ def bone_load(anatomy: KneeAnatomy, cycles: Mapping[str, ContactCycle], motions:
             own, standard = day.get(activity, 0.0) * part, STANDARD_DAY.get(activity, 0.0) * part
             if own > 0.0 or (standard > 0.0 and activity in contact and activity in motions):
                 known = activity == case_activity and contact is cycles
-                fields = _fields(contact, activity)
-                loaded = case if known else _loaded(knee, fields, motions[activity])
-                runs.append(_run(activity, loaded, fields, motions[activity], own, standard))
+                loaded = case if known else _loaded(knee, _fields(contact, activity), motions[activity])
+                _check_frames(activity, loaded, motions[activity])
+                runs.append(_Run(activity=activity, loaded=loaded, amount=own, standard_amount=standard))
     dose = _dose(knee, runs, tuple(day))
     stimulus, standard_stimulus, largest = _stimulus(knee, model, runs, case)
     peak_stress, stress_depth = _case_stress(knee, case, largest, model)
-    peak, mean = _case_pressure(knee, cycles[case_activity], case.loads)
+    peak, mean = _case_pressure(knee, case)
     arrays = {"peak_stress": peak_stress, "peak_contact_pressure": peak, "mean_contact_pressure": mean, "daily_dose": dose.sum(axis=1),
               "dose_by_activity": dose, "depth_mm": np.array(model.depths_mm), "stress_depth": stress_depth, "stimulus": stimulus.mean,
               "stimulus_quantiles": stimulus.quantiles,
@@ -133,41 +146,53 @@ def seconds_per_sample(motion: Motion) -> NDArray[np.float64]:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Loaded:
-    """The loads of a cycle and, by bone, the same as lists. A static pose with equal frames has one frame."""
+    """A cycle: its contact, its loads, by bone the same as lists, and (T,) the time that each frame stands for, as `seconds_per_sample`.
 
+    A static pose with equal frames has one frame; `frames` is how many there were.
+    """
+
+    pressure: Pressures
+    triangle: Triangles
     loads: FieldLoads
     lists: Mapping[str, LoadList]
+    seconds: NDArray[np.float64]
+    frames: int
 
 
 def _loaded(knee: KneeMap, fields: tuple[SurfaceField, ...], motion: Motion | None) -> _Loaded:
-    if motion is not None and motion.cycles_per_second == 0.0 and all(_constant(field) for field in fields):
-        fields = tuple(SurfaceField(name=f.name, pressure=f.pressure[:1], femur_triangle=f.femur_triangle[:1]) for f in fields)
-    loads = field_loads(knee, fields)
-    return _Loaded(loads=loads, lists={name: load_list(getattr(loads, name)) for name in BONES})
+    pressure, triangle = five(knee, fields)
+    frames = pressure[0].shape[0]
+    seconds = np.zeros(frames) if motion is None else seconds_per_sample(motion)
+    if motion is not None and motion.cycles_per_second == 0.0 and frames > 1 and all(map(_constant, pressure, triangle)):
+        pressure, triangle, seconds = tuple(p[:1] for p in pressure), tuple(k[:1] for k in triangle), seconds.sum(keepdims=True)
+    loads = field_loads(knee, pressure, triangle)
+    weight = seconds if seconds.shape[0] == loads.frames else np.zeros(loads.frames)
+    return _Loaded(pressure=pressure, triangle=triangle, loads=loads, seconds=seconds, frames=frames,
+                   lists={name: load_list(getattr(loads, name), weight) for name in BONES})
 
 
-def _constant(field: SurfaceField) -> bool:
-    """Tell whether all frames are equal, bit by bit."""
-    return all(len(array) > 0 and bool((array == array[0]).all()) for array in (field.pressure, field.femur_triangle))
+def _constant(pressure: NDArray[np.float32], triangle: NDArray[np.int32]) -> bool:
+    """Tell whether all frames of a field are equal, bit by bit, where something is loaded."""
+    if not (pressure == pressure[0]).all():
+        return False
+    some = np.flatnonzero(pressure[0])
+    return bool((triangle[:, some] == triangle[0, some]).all())
+
+
+def _check_frames(activity: str, loaded: _Loaded, motion: Motion) -> None:
+    if motion.time.shape[0] != loaded.frames:
+        raise InputError("number of frames", where=activity, got=loaded.frames, allowed=str(motion.time.shape[0]),
+                         why="contact and motion describe the same samples")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Run:
-    """An activity of the day: its loads, and (2, T) the seconds of the day and of the standard day that each frame stands for."""
+    """An activity of the day: its loads, and how often a day and a standard day has it."""
 
     activity: str
     loaded: _Loaded
-    seconds: NDArray[np.float64]
-
-
-def _run(activity: str, loaded: _Loaded, fields: tuple[SurfaceField, ...], motion: Motion, amount: float, standard_amount: float) -> _Run:
-    sample, frames = seconds_per_sample(motion), fields[0].pressure.shape[0] if fields else 0
-    if sample.shape[0] != frames:
-        raise InputError("number of frames", where=activity, got=frames, allowed=str(sample.shape[0]),
-                         why="contact and motion describe the same samples")
-    if loaded.loads.force.shape[0] != frames:
-        sample = sample.sum(keepdims=True)
-    return _Run(activity=activity, loaded=loaded, seconds=np.stack([amount * sample, standard_amount * sample]))
+    amount: float
+    standard_amount: float
 
 
 def _dose(knee: KneeMap, runs: list[_Run], activities: tuple[str, ...]) -> NDArray[np.float64]:
@@ -180,14 +205,9 @@ def _dose(knee: KneeMap, runs: list[_Run], activities: tuple[str, ...]) -> NDArr
     area = np.where(knee.region_area > 0.0, knee.region_area, np.inf)
     for run in runs:
         if run.activity in activities:
-            column, seconds = activities.index(run.activity), run.seconds[0]
-            dose[:, column] += (seconds[:, None] * run.loaded.loads.force).sum(axis=0) / area
-            tibia = run.loaded.lists["tibia"]
-            used = int(tibia.start[-1])
-            fours = np.zeros((tibia.start.shape[0] - 1, FRAMES))
-            fours.ravel()[:seconds.shape[0]] = seconds
-            entry = (np.repeat(fours, np.diff(tibia.start), axis=0) * tibia.value[:used]).sum(axis=1)
-            dose[SUBSPINOUS, column] += (entry * knee.strip[tibia.index[:used]]).sum()
+            column, case = activities.index(run.activity), run.loaded
+            dose[:, column] += run.amount * (case.loads.force[:, :case.loads.frames] * case.seconds).sum(axis=1) / area
+            dose[SUBSPINOUS, column] += run.amount * (case.lists["tibia"].impulse * knee.strip[case.loads.tibia.chosen]).sum()
     return dose
 
 
@@ -200,22 +220,19 @@ class _Stimulus:
 
 
 def _stimulus(knee: KneeMap, model: BoneModel, runs: list[_Run], case: _Loaded) -> tuple[_Stimulus, _Stimulus, dict[str, NDArray[np.float32]]]:
-    """Return the stimulus of the person's day and of the standard day, and by bone the largest stress (G, n) MPa of the case's activity
-    at the depth of the stimulus in groups of frames, if that activity is in one of the days."""
+    """Return the stimulus of the person's day and of the standard day, and by bone the largest stress (n,) MPa of the case's activity at
+    the depth of the stimulus, if that activity is in one of the days."""
     days = tuple(_Stimulus(mean=np.zeros(REGIONS), quantiles=np.zeros((REGIONS, STIMULUS_QUANTILES.shape[0]))) for _ in range(2))
     largest: dict[str, NDArray[np.float32]] = {}
-    if not runs:
-        return days[0], days[1], largest
-    for name in BONES:
+    for name in BONES if runs else ():
         bone: BoneMap = getattr(knee, name)
         depth = np.flatnonzero(bone.depths == model.stimulus_depth_mm)
-        lists = [run.loaded.lists[name] for run in runs]
-        bone.complete(_any_of(bone, lists), depth)
         power = np.zeros((2, bone.influence.shape[2]))
-        for run, loads in zip(runs, lists):
-            top = np.zeros((-(-run.seconds.shape[1] // GROUP), bone.influence.shape[2]), np.float32)
-            add_stimulus(loads.start, loads.index, loads.value, bone.influence[depth[0]], model.stimulus_exponent, run.seconds / SECONDS_PER_DAY,
-                         power, GROUP, top)
+        for run in runs:
+            loads, patches, top, once = run.loaded.lists[name], _patches(run.loaded, name), np.zeros(power.shape[1], np.float32), np.zeros(power.shape[1])
+            bone.complete(patches.chosen, depth)
+            add_stimulus(loads.start, loads.index, loads.value, bone.influence[depth[0]], model.stimulus_exponent, run.loaded.seconds / SECONDS_PER_DAY, once, top)
+            power += np.outer((run.amount, run.standard_amount), once)
             if run.loaded is case:
                 largest[name] = top
         for day, value in zip(days, power ** (1.0 / model.stimulus_exponent)):
@@ -225,81 +242,37 @@ def _stimulus(knee: KneeMap, model: BoneModel, runs: list[_Run], case: _Loaded) 
     return days[0], days[1], largest
 
 
-def _any_of(bone: BoneMap, lists: list[LoadList]) -> NDArray[np.bool_]:
-    """Return (P,) True for the patches that are in one of the lists."""
-    loaded = np.zeros(bone.patches.areas.shape[0], np.bool_)
-    for loads in lists:
-        loaded[loads.patches] = True
-    return loaded
+def _patches(loaded: _Loaded, name: str) -> PatchLoads:
+    patches: PatchLoads = getattr(loaded.loads, name)
+    return patches
 
 
 def _case_stress(knee: KneeMap, case: _Loaded, largest: Mapping[str, NDArray[np.float32]], model: BoneModel) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return (15,) peak stress and (15, D) stress under the most loaded point of each region, MPa.
-
-    Groups of frames are left out for a region and depth when the stress of the largest force on each patch in any frame of the group
-    stays below what was found elsewhere: stress only adds, so no frame of the group can exceed it.
-    """
+    """Return (15,) peak stress and (15, D) stress under the most loaded point of each region, MPa; see `find_peaks`."""
     peak, by_depth = np.zeros(REGIONS), np.zeros((REGIONS, len(model.depths_mm)))
     for name in BONES:
         bone: BoneMap = getattr(knee, name)
-        loads, force = case.lists[name], getattr(case.loads, name)
-        if not loads.patches.size or not bone.regions.size:
+        loads, patches = case.lists[name], _patches(case, name)
+        if not patches.chosen.size or not bone.regions.size:
             continue
         depths = np.flatnonzero(np.isin(bone.depths, model.depths_mm))
-        bone.complete(_any_of(bone, [loads]), depths)
+        bone.complete(patches.chosen, depths)
         others, known = depths, np.zeros(bone.influence.shape[2], np.float32)
         if name in largest and model.stimulus_depth_mm in model.depths_mm:
-            others, known = depths[bone.depths[depths] != model.stimulus_depth_mm], largest[name].max(axis=0)
-        best, point = np.empty(bone.regions.shape[0], np.float32), np.empty(bone.regions.shape[0], np.int64)
-        bound = _bound(bone, force, others)
-        find_peaks(loads.start, loads.index, loads.value, bone.influence, others, bone.begin, GROUP, bound, known, best, point)
-        below = np.empty((bone.regions.shape[0], depths.shape[0]))
-        for k, depth in enumerate(depths):
-            if depth in others:
-                peaks_below(loads.start, loads.index, loads.value, loads.patches, bone.influence[depth], GROUP, bound[np.searchsorted(others, depth)], point, below[:, k])
-            else:
-                below[:, k] = known[point]
-        by_depth[bone.regions], peak[bone.regions] = below, below.max(axis=1)
+            others, known = depths[bone.depths[depths] != model.stimulus_depth_mm], largest[name]
+        count = bone.regions.shape[0]
+        best, point, below = np.empty(count, np.float32), np.empty(count, np.int64), np.empty((count, others.shape[0]), np.float32)
+        find_peaks(loads.start, loads.index, loads.value, patches.force, patches.chosen, bone.influence, bone.crest, others, bone.begin, known, best, point,
+                   below)
+        under = np.empty((count, depths.shape[0]))
+        under[:, np.isin(depths, others)], under[:, ~np.isin(depths, others)] = below, known[point][:, None]
+        by_depth[bone.regions], peak[bone.regions] = under, under.max(axis=1)
     return peak, by_depth
 
 
-def _bound(bone: BoneMap, force: NDArray[np.float32], depths: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Return (k, G, n) MPa: what the stress at depth number depths[k] under each point does not exceed in a group of frames; force (T, P) N."""
-    groups = -(-force.shape[0] // GROUP)
-    top = np.zeros((groups, force.shape[1]), np.float32)
-    envelope(force, GROUP, top)
-    most = load_list(top)
-    out = np.empty((depths.shape[0], groups, bone.influence.shape[2]), np.float32)
-    for k, depth in enumerate(depths):
-        stress_rows(most.start, most.index, most.value, bone.influence[depth], out[k])
-    out *= SLACK
-    return out
-
-
-def _case_pressure(knee: KneeMap, cycle: ContactCycle, case: FieldLoads) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return (15,) peak (99th area percentile) and mean pressure of each region, MPa, at the frame of its largest peak.
-
-    A percentile is not above the largest pressure of its region and frame, so frames are read from the largest pressure down until none
-    is left that could exceed what was found.
-    """
-    peak, mean = np.zeros(REGIONS), np.zeros(REGIONS)
-    left = case.peak.copy()
-    while left.size and (open_ := left.max(axis=0) > peak).any():
-        frame = int(left[:, int(np.flatnonzero(open_)[0])].argmax())
-        found = _frame_percentiles(knee, cycle, frame, left[frame] > peak)
-        for r in np.flatnonzero(found > peak):
-            peak[r], mean[r] = found[r], case.force[frame, r] / case.area[frame, r]
-        left[frame] = 0.0
+def _case_pressure(knee: KneeMap, case: _Loaded) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return (15,) peak (99th area percentile) and mean pressure of each region, MPa, at the frame of its largest peak."""
+    peak, mean, from_ = np.zeros(REGIONS), np.zeros(REGIONS), knee.sources
+    pressure_peaks(case.pressure, case.triangle, from_.first, from_.area, from_.region, knee.landing.region, 1.0 - PEAK_PERCENTILE, case.loads.peak.copy(),
+                   peak, mean)
     return peak, mean
-
-
-def _frame_percentiles(knee: KneeMap, cycle: ContactCycle, frame: int, wanted: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return (15,) MPa: the pressure that 99 % of the area in contact of each region wanted (15,) does not exceed in one frame."""
-    room = sum(field.pressure.shape[1] for field in cycle.fields)
-    value, size, own, other = np.empty(room, np.float32), np.empty(room), np.empty(room, np.int64), np.empty(room, np.int64)
-    count, out = 0, np.zeros(REGIONS)
-    for field in cycle.fields:
-        count = list_triangles(field.pressure[frame], field.femur_triangle[frame], knee.casting_area[field.name], knee.own_route(field.name).region,
-                               knee.landing.region, wanted, count, value, size, own, other)
-    region_percentiles(value, size, own, other, count, 1.0 - PEAK_PERCENTILE, wanted, out)
-    return out

@@ -115,7 +115,9 @@ class Landing:
 
     Attributes:
         region: (k,) no unit; region of each triangle, -1 for none.
-        patch: (k,) no unit; patch number; -1 where it is not yet known, which `collect` fills in with that of the nearest labelled triangle.
+        patch: (k,) no unit; patch number, -1 for a triangle that is not labelled.
+        code: (k,) no unit; 32 times the patch plus one more than the region; -1 where the patch is not yet known, which `gather` fills in with that
+            of the nearest labelled triangle.
         centres: (k, 3) mm, frame of the bone.
         labelled: (c,) no unit; triangles that carry patches.
         labelled_patch: (c,) no unit; patches of those.
@@ -123,6 +125,7 @@ class Landing:
 
     region: NDArray[np.int64]
     patch: NDArray[np.int64]
+    code: NDArray[np.int32]
     centres: Array
     labelled: NDArray[np.int64]
     labelled_patch: NDArray[np.int64]
@@ -139,7 +142,8 @@ def articular_patches(shape: Facets, region: NDArray[np.int8], size_mm: float) -
     number, count = _numbered(shape, size_mm, labelled)
     patch = np.full(region.shape[0], -1)
     patch[labelled] = number
-    landing = Landing(region=region.astype(np.int64), patch=patch, centres=shape.centres, labelled=labelled, labelled_patch=number)
+    code = np.where(patch < 0, -1, 32 * patch + region + 1).astype(np.int32)
+    landing = Landing(region=region.astype(np.int64), patch=patch, code=code, centres=shape.centres, labelled=labelled, labelled_patch=number)
     return landing, _merged(shape, number, count, labelled)
 
 

@@ -144,14 +144,13 @@ class ContactPair:
         """
         matrix = _poses(pose, (4, 4))
         sums, pressure, depth = self._evaluate(matrix.reshape(1, 4, 4), True)
-        pressure, depth = pressure[0], depth[0]
-        row = sums[0].tolist()
-        force, moment = np.array(row[:3]), np.array(row[3:6])
-        for values in (force, moment, pressure, depth):
+        for values in (sums, pressure, depth):
             values.setflags(write=False)
+        first = sums[0]
+        row = first.tolist()
         area = row[kernels.AREA]
         return ContactResult(
-            force=force, moment=moment, pressure=pressure, depth=depth, area=area, peak=row[kernels.PEAK], peak_percentile=row[kernels.PERCENTILE],
+            force=first[:3], moment=first[3:6], pressure=pressure[0], depth=depth[0], area=area, peak=row[kernels.PEAK], peak_percentile=row[kernels.PERCENTILE],
             mean=row[kernels.NORMAL_FORCE] / area if area > 0.0 else 0.0, energy=row[kernels.ENERGY], status=self._status(area, row[kernels.STRAIN], matrix),
             _patches=self._patches,
         )
@@ -240,22 +239,28 @@ def _springs(casting: ArticularSurface) -> tuple[tuple[NDArray, ...], _Patches]:
     home = np.append(order, np.full(-len(order) % _CLUSTER, -1))
     filler = home < 0
     home[filler] = order[-1]
-    rows = np.column_stack([centre, normal, area, casting.thickness_mm, size])[home]
-    rows[filler, 6] = 0.0
     corner = casting.mesh.points[casting.mesh.triangles[home]]
-    blocks = rows.reshape(-1, kernels.BLOCK, kernels.SPRING_ROWS).transpose(0, 2, 1)
     sphere, cluster = (_spheres(corner, count) for count in (kernels.BLOCK, _CLUSTER))
+    rows = np.column_stack([centre, normal, area, casting.thickness_mm, size, np.arange(len(area))])[home]
+    rows[:, :3] -= np.repeat(sphere[:, :3], kernels.BLOCK, axis=0)
+    rows[filler, 6] = 0.0
+    none = np.zeros((kernels.BLOCK, kernels.SPRING_ROWS))
+    none[:, 7] = 1.0  # a layer without thickness has no stiffness
+    blocks = np.concatenate([rows, none]).astype(np.float32).reshape(-1, kernels.BLOCK, kernels.SPRING_ROWS).transpose(0, 2, 1)
     sphere[filler[:: kernels.BLOCK], 3] = -1.0
     cluster = np.concatenate([cluster, np.tile([0.0, 0.0, 0.0, -1.0], (-len(cluster) % WIDTH, 1))])
     arrays = (blocks, sphere.reshape(-1, 8, kernels.SPHERE_ROWS).transpose(0, 2, 1), cluster.reshape(-1, WIDTH, kernels.SPHERE_ROWS).transpose(0, 2, 1))
-    return (*(_fixed(np.ascontiguousarray(values).reshape(-1)) for values in arrays), _fixed(home), _fixed(casting.mesh.points.reshape(-1)),
-            _fixed(casting.mesh.triangles.reshape(-1).astype(np.int64))), _Patches(centre, area)
+    return (*(_fixed(np.ascontiguousarray(values).reshape(-1)) for values in arrays), _fixed(casting.mesh.points.reshape(-1)),
+            _fixed(casting.mesh.triangles.reshape(-1).astype(np.int32))), _Patches(centre, area)
 
 
 def _spheres(corner: Array, count: int) -> Array:
     """Centre and radius (mm) of spheres round groups of `count` triangles with corners (n, 3, 3) mm, (n / count, 4)."""
     corner = corner.reshape(-1, 3 * count, 3)
-    middle = 0.5 * (corner.min(axis=1) + corner.max(axis=1))
+    middle, every = 0.5 * (corner.min(axis=1) + corner.max(axis=1)), np.arange(len(corner))
+    for turn in range(2, 60):  # towards the farthest point, less and less: nears the smallest sphere (Badoiu and Clarkson 2003)
+        away = corner - middle[:, None, :]
+        middle += away[every, np.einsum("ijk,ijk->ij", away, away).argmax(axis=1)] / turn
     return np.column_stack([middle, np.linalg.norm(corner - middle[:, None, :], axis=2).max(axis=1)])
 
 
@@ -281,7 +286,7 @@ def _smooth(level_set: LevelSet) -> tuple:
     c, thickness, h = np.asarray(level_set.coefficients, np.float64), level_set.thickness_mm, level_set.spacing_mm
     same = ndimage.maximum_filter(thickness, 3, mode="nearest") == ndimage.minimum_filter(thickness, 3, mode="nearest")
     layer = np.where(same, thickness, np.nan).astype(np.float32)
-    flat = [np.append(c, 0.0), np.append(thickness, 0.0).astype(np.float64), layer.reshape(-1), (1.0001 * _bend(c, h)).astype(np.float32).reshape(-1)]
+    flat = [np.append(c, 0.0).astype(np.float32), np.append(thickness, 0.0).astype(np.float32), layer.reshape(-1), (1.0001 * _bend(c, h)).astype(np.float32).reshape(-1)]
     ox, oy, oz = (float(v) for v in level_set.origin_mm)
     return (*(_fixed(values) for values in flat), *c.shape, ox, oy, oz, 1.0 / h)
 

@@ -8,203 +8,214 @@ from kneeload.kernels.options import kernel
 from kneeload.kernels.patches import nearest_of
 
 FRAMES = 4  # frames that are worked on together in the sums over loaded patches
+LANES = 8  # frames of a triangle that are read together
+WIDTH = 32  # rows of force are filled up to a multiple of so many frames
 STEP = 16  # triangles that are skipped together where none is loaded
-WIDTH = 64  # triangles whose pressures are turned on their side at a time, so that the innermost loop runs over frames
+SOURCES = 5  # contact fields of a knee
+MOST = np.float32(1e9)  # MPa; beyond it a pressure is no pressure
+ZERO = np.float32(0.0)
+FIVE, LOW = np.uint64(5), np.uint64(31)  # of the numbers in `landing`
 
 
 @kernel
-def _any_loaded(p):
-    """Tell whether one of p (n,) is not zero."""
-    some = 0
-    for b in range(p.shape[0]):
-        some += p[b] != np.float32(0.0)
-    return some > 0
-
-
-@kernel
-def _find_loaded(p, hit):
-    """Write the numbers of the entries of p (n,) that are not zero to hit (n + 1,); return how many they are."""
-    count, size = 0, p.shape[0]
-    for first in range(0, size, STEP):
-        last = min(first + STEP, size)
-        if _any_loaded(p[first:last]):
-            for j in range(first, last):
+def find_loaded(bits, first, rows, some, hit):
+    """Write the columns of bits (T, m) that are not zero in some of the rows from `first` on to hit (m + 1,); return how many they are. some (m,): room."""
+    size, count = bits.shape[1], 0
+    some[:size] = bits[first]
+    for t in range(first + 1, first + rows):
+        row = bits[t]
+        for j in range(size):
+            some[j] |= row[j]
+    for begin in range(0, size, STEP):
+        end, loaded = min(begin + STEP, size), 0
+        for j in range(begin, end):
+            loaded |= some[j]
+        if loaded != 0:
+            for j in range(begin, end):
                 hit[count] = j
-                count += p[j] != np.float32(0.0)
+                count += some[j] != 0
     return count
 
 
 @kernel
-def collect(pressure, area, region, patch, triangle, femur_region, femur_patch, femur_centres, labelled, labelled_patch,
-            region_force, region_area, region_peak, own_force, femur_force):
-    """Add the load of one contact field to totals of regions and to the patches of its bone and of the femur; return the count of unusable pressures.
-
-    pressure (T, m) MPa, area (m,) mm2, region (m,): casting triangles and their regions, negative for none. Triangle i feeds patch[i] of its
-    own bone (patch (0,): none, see `spread_loads`) and femur_patch[triangle[t, i]] of the femur, where triangle (T, m) is the femoral
-    triangle that it touches in each frame, -1 for none. femur_patch (k,) is filled here where it is negative: with that
-    (labelled_patch (c,)) of the nearest triangle of labelled (c,) by femur_centres (k, 3). Added to: region_force, region_area, region_peak
-    (T, R) N, mm2, MPa; own_force (T, P), femur_force (T, Q) N. Negative and non-finite pressures are left out and counted.
-    """
-    bad, direct = 0, patch.shape[0] > 0
-    hit = np.empty(pressure.shape[1] + 1, np.int32)
-    for t in range(pressure.shape[0]):
-        row, touched, force, contact, peak, own, femur = pressure[t], triangle[t], region_force[t], region_area[t], region_peak[t], own_force[t], femur_force[t]
-        for m in range(_find_loaded(row, hit)):
-            j = hit[m]
-            p, size, r, k = row[j], area[j], region[j], touched[j]
-            if not (p > 0.0 and p < 1e9):
-                bad += 1
-                continue
-            load = p * size
-            if r >= 0:
-                force[r] += load
-                contact[r] += size
-                peak[r] = max(peak[r], np.float64(p))
-            if direct:
-                own[patch[j]] += load
-            if k < 0:
-                continue
-            if femur_patch[k] < 0:
-                femur_patch[k] = labelled_patch[nearest_of(femur_centres[k, 0], femur_centres[k, 1], femur_centres[k, 2], femur_centres, labelled)]
-            femur[femur_patch[k]] += load
-            r = femur_region[k]
-            if r >= 0:
-                force[r] += load
-                contact[r] += size
-                peak[r] = max(peak[r], np.float64(p))
-    return bad
+def _add_field(turned, used, who, count, first, area, region, patch, start, target, share, own, mark, force, peak):
+    """Add pressures turned (n, W) MPa of the triangles who (count,) of a field to its own bone; used (n, 2): first frame of each, and one after its last."""
+    for j in range(count):
+        begin, end, i = used[j, 0], (used[j, 1] + WIDTH - 1) // WIDTH * WIDTH, first + who[j]
+        for t in range(used[j, 1], end):
+            turned[j, t] = ZERO
+        row, size = turned[j, begin:end], np.float32(area[i])
+        total, most = force[region[i] + 1, begin:end], peak[region[i] + 1, begin:end]
+        for t in range(row.shape[0]):
+            total[t] += size * row[t]
+            most[t] = max(most[t], row[t])
+        if patch[i] >= 0:
+            mark[patch[i]] = True
+            goal = own[patch[i], begin:end]
+            for t in range(row.shape[0]):
+                goal[t] += size * row[t]
+        for e in range(start[i], start[i + 1]):
+            mark[target[e]] = True
+            goal, factor = own[target[e], begin:end], share[e] * size
+            for t in range(row.shape[0]):
+                goal[t] += factor * row[t]
 
 
 @kernel
-def _turn(pressure, first, count, turned):
-    """Copy columns first to first + count of pressure (T, m) into turned (count, T), unusable ones as zero; return whether any is not zero.
+def gather(pressure, triangle, first, area, region, patch, start, target, share, landing, femur_centres, labelled, labelled_patch, tibia, patella, femur,
+           loaded, force, peak):
+    """Add the contact of one cycle to the forces of patches and regions; return the count of unusable pressures and the field of the last of them.
 
-    turned is not touched when all are zero.
+    pressure, triangle: five fields (T, m) each, m = 0 for one that is not there, MPa and femoral triangle that is touched (-1: none). The others number the
+    triangles of all fields through, field s from first[s] on: area mm2, region (-1: none), patch that a triangle feeds, or -1 for target[start:start + 1]
+    with the parts share of its force. The last field loads the patella, the others the tibia, all of them the femur: landing[k] is 32 times
+    the patch that triangle k of it feeds plus its region (0: none, else 1 more than its number). It is filled here where it is negative, with
+    the patch (labelled_patch (c,)) of the nearest triangle of labelled (c,) by femur_centres (k, 3). Added to: tibia, patella, femur (P, W) N, force
+    (R + 1, W) N; peak (R + 1, W) MPa: largest pressure; the first rows of both are for triangles without region, W is T up to a multiple of 32. loaded (3, p):
+    set for the patches of the tibia, patella and femur that got force. Negative and non-finite pressures are left out and counted.
     """
-    loaded, zero, most = False, np.float32(0.0), np.float32(1e9)
-    for t in range(pressure.shape[0]):
-        row = pressure[t, first:first + count]
-        if not _any_loaded(row):
+    bad, wrong, most, femur_mark = 0, -1, 0, loaded[2]
+    for s in range(SOURCES):
+        most = max(most, pressure[s].shape[1])
+    hit, some, slot, who = np.empty(most + 1, np.int32), np.empty(most, np.int32), np.empty(most, np.int32), np.empty(most, np.int32)
+    turned, used = np.empty((most, force.shape[1]), np.float32), np.empty((most, 2), np.int32)
+    for s in range(SOURCES):
+        p, touched = pressure[s], triangle[s]
+        if p.shape[1] == 0:
             continue
-        if not loaded:
-            turned[:] = zero
-            loaded = True
-        for b in range(count):
-            if zero < row[b] < most:
-                turned[b, t] = row[b]
-    return loaded
+        count = 0
+        for j in range(p.shape[1]):
+            slot[j] = -1
+        bits = p.view(np.int32)
+        for begin in range(0, p.shape[0], LANES):
+            end = min(begin + LANES, p.shape[0])
+            for m in range(find_loaded(bits, begin, end - begin, some, hit)):
+                j = hit[m]
+                if slot[j] < 0:
+                    slot[j], who[count], used[count, 0], used[count, 1] = count, j, begin // WIDTH * WIDTH, begin // WIDTH * WIDTH
+                    count += 1
+                size, row, reached = np.float32(area[first[s] + j]), turned[slot[j]], used[slot[j], 1]
+                for t in range(reached, begin + LANES):
+                    row[t] = ZERO
+                used[slot[j], 1] = begin + LANES
+                for t in range(begin, end):
+                    value = p[t, j]
+                    if not ZERO < value < MOST:
+                        if value != ZERO:
+                            bad, wrong = bad + 1, s
+                        continue
+                    row[t] = value
+                    k = touched[t, j]
+                    if k < 0:
+                        continue
+                    if landing[k] < 0:
+                        near = nearest_of(femur_centres[k, 0], femur_centres[k, 1], femur_centres[k, 2], femur_centres, labelled)
+                        landing[k] = 32 * labelled_patch[near]
+                    code = np.uint64(landing[k])
+                    n, r, load = code >> FIVE, code & LOW, size * value
+                    femur[n, t] += load
+                    femur_mark[n] = True
+                    force[r, t] += load
+                    peak[r, t] = max(peak[r, t], value)
+        if s == SOURCES - 1:
+            _add_field(turned, used, who, count, first[s], area, region, patch, start, target, share, patella, loaded[1], force, peak)
+        else:
+            _add_field(turned, used, who, count, first[s], area, region, patch, start, target, share, tibia, loaded[0], force, peak)
+    return bad, wrong
 
 
 @kernel
-def spread_loads(pressure, area, start, patch, share, own_force):
-    """Add the forces of a contact field to own_force (P, T) N: triangle i feeds patch[start[i]:start[i + 1]] with the parts share[...] of its force.
+def list_loads(force, chosen, seconds, start, index, value, impulse):
+    """List what is not zero of force (P, W) for four frames at a time: patches index[start[q]:start[q + 1]] of chosen (c,) with forces value (E, 4).
 
-    pressure (T, m) MPa, area (m,) mm2. Unusable pressures are left out.
+    seconds (T,): weight of each frame; impulse (c,): filled with the weighted sum of force. start (ceil(T / 4) + 1,); index, value: room for
+    everything and three more for each four frames. Every part is filled up with zero forces to a multiple of four entries.
     """
-    frames, triangles = pressure.shape
-    turned, zero = np.empty((WIDTH, frames), np.float32), np.float32(0.0)
-    for first in range(0, triangles, WIDTH):
-        count = min(WIDTH, triangles - first)
-        if not _turn(pressure, first, count, turned):
-            continue
-        for b in range(count):
-            row, begin, end = turned[b], 0, frames
-            while begin < frames and row[begin] == zero:
-                begin += 1
-            while end > begin and row[end - 1] == zero:
-                end -= 1
-            p = row[begin:end]
-            for e in range(start[first + b], start[first + b + 1] if begin < end else 0):
-                target, factor = own_force[patch[e], begin:end], np.float32(share[e] * area[first + b])
-                for t in range(p.shape[0]):
-                    target[t] += factor * p[t]
-
-
-@kernel
-def list_loads(force, chosen, start, index, value):
-    """List what is not zero of force (T, P) for four frames at a time: patches index[start[q]:start[q + 1]] of chosen (c,) with forces value (E, 4).
-
-    start (ceil(T / 4) + 1,); index, value: room for everything and three more for each four frames. Every part is filled up with zero forces to a
-    multiple of four entries, frames beyond the last have none.
-    """
-    e, frames = 0, force.shape[0]
-    nothing = np.zeros(force.shape[1], np.float32)
+    e = 0
+    for c in range(chosen.shape[0]):
+        row, total = force[chosen[c]], 0.0
+        for t in range(seconds.shape[0]):
+            total += seconds[t] * row[t]
+        impulse[c] = total
     for q in range(start.shape[0] - 1):
         start[q], t = e, FRAMES * q
-        r0, r1 = force[t], force[t + 1] if t + 1 < frames else nothing
-        r2, r3 = force[t + 2] if t + 2 < frames else nothing, force[t + 3] if t + 3 < frames else nothing
         for c in range(chosen.shape[0]):
-            j = chosen[c]
-            a, b, c_, d = r0[j], r1[j], r2[j], r3[j]
-            index[e], value[e, 0], value[e, 1], value[e, 2], value[e, 3] = j, a, b, c_, d
-            e += (a != 0.0) | (b != 0.0) | (c_ != 0.0) | (d != 0.0)
+            row = force[chosen[c]]
+            a, b, c_, d = row[t], row[t + 1], row[t + 2], row[t + 3]
+            index[e], value[e, 0], value[e, 1], value[e, 2], value[e, 3] = chosen[c], a, b, c_, d
+            e += (a != ZERO) | (b != ZERO) | (c_ != ZERO) | (d != ZERO)
         while (e - start[q]) % 4:
-            index[e], value[e, 0], value[e, 1], value[e, 2], value[e, 3] = chosen[0], 0.0, 0.0, 0.0, 0.0
+            index[e], value[e, 0], value[e, 1], value[e, 2], value[e, 3] = chosen[0], ZERO, ZERO, ZERO, ZERO
             e += 1
     start[start.shape[0] - 1] = e
 
 
 @kernel
-def any_load(force, loaded):
-    """Set loaded (P,) where force (T, P) is not zero in some frame; False on entry."""
-    for t in range(force.shape[0]):
-        row = force[t]
-        for j in range(row.shape[0]):
-            loaded[j] |= row[j] != np.float32(0.0)
-
-
-@kernel
-def envelope(force, size, out):
-    """Fill out (G, P) with the largest of force (T, P) over every `size` frames; zeros on entry."""
-    for t in range(force.shape[0]):
-        row, target = force[t], out[t // size]
-        for j in range(row.shape[0]):
-            target[j] = max(target[j], row[j])
-
-
-@kernel
-def list_triangles(pressure, triangle, area, region, femur_region, wanted, known, value, size, own, other):
-    """Append the loaded triangles of one frame of a field to value, size, own, other (n,) from number `known` on; return the new number.
-
-    pressure, triangle, area, region (m,); see `collect`. own, other: region on its own bone and on the femur, -1 for none. Triangles of
-    none of the regions wanted (R,) are left out.
-    """
-    hit = np.empty(pressure.shape[0] + 1, np.int32)
-    for m in range(_find_loaded(pressure, hit)):
-        j = hit[m]
-        k, r, s = triangle[j], region[j], -1
-        if k >= 0:
-            s = femur_region[k]
-        value[known], size[known], own[known], other[known] = pressure[j], area[j], r, s
-        known += (r >= 0 and wanted[r]) or (s >= 0 and wanted[s])
-    return known
-
-
-@kernel
-def region_percentiles(value, size, own, other, count, share, wanted, out):
-    """Fill out (R,) with the pressure that only the part `share` of the area in contact exceeds, for the regions wanted (R,) bool.
-
-    value MPa, size mm2, own, other: the first `count` entries, from `list_triangles`.
-    """
-    pick = np.empty(count, np.int64)
-    for r in range(wanted.shape[0]):
-        if not wanted[r]:
-            continue
-        chosen, total = 0, 0.0
+def _percentile(value, size, count, share):
+    """Return the pressure that only the part `share` of the area of the first `count` triangles exceeds, and the mean pressure: MPa. Used up."""
+    total, force, above = 0.0, 0.0, 0.0
+    for i in range(count):
+        total += size[i]
+        force += size[i] * value[i]
+    bits = value.view(np.int32)  # of numbers that are not negative rise as they do
+    while True:  # from the top: the largest first
+        top, best = bits[0], 0
         for i in range(count):
-            if own[i] == r or other[i] == r:
-                pick[chosen] = i
-                total += size[i]
-                chosen += 1
-        above, out[r] = 0.0, 0.0
-        while chosen > 0:  # from the top: the largest first
-            best = 0
-            for m in range(1, chosen):
-                if value[pick[m]] > value[pick[best]]:
-                    best = m
-            above += size[pick[best]]
-            out[r] = value[pick[best]]
-            if above > share * total:
+            top = max(top, bits[i])
+        while bits[best] != top:
+            best += 1
+        above += size[best]
+        if above > share * total or count == 1:
+            return value[best], force / total
+        count -= 1
+        value[best], size[best] = value[count], size[count]
+
+
+@kernel
+def _read_frame(p, touched, bits, some, hit, t, first, area, region, femur_region, wanted, value, size, count):
+    """Append the loaded triangles of frame t of a field to the lists value, size (R, n) of the regions wanted (R,), which have count (R,) entries."""
+    for m in range(find_loaded(bits, t, 1, some, hit)):
+        j = hit[m]
+        r, k = region[first + j], touched[t, j]
+        if r >= 0 and wanted[r]:
+            value[r, count[r]], size[r, count[r]] = p[t, j], area[first + j]
+            count[r] += 1
+        if k >= 0:
+            r = femur_region[k]
+            if r >= 0 and wanted[r]:
+                value[r, count[r]], size[r, count[r]] = p[t, j], area[first + j]
+                count[r] += 1
+
+
+@kernel
+def pressure_peaks(pressure, triangle, first, area, region, femur_region, share, left, peak, mean):
+    """Find the largest percentile of pressure of each region over all frames, peak (R,) MPa, and the mean pressure of that frame, mean (R,) MPa.
+
+    The percentile is what only the part `share` of the area in contact exceeds. left (R, W): the largest pressure of each frame, from `gather`, which
+    bounds its percentile: frames are read from the largest pressure down until none is left that could exceed what was found. Used up.
+    The others: see `gather`; peak, mean: zeros on entry.
+    """
+    room, most, regions = 0, 1, peak.shape[0]
+    for s in range(SOURCES):
+        room, most = room + pressure[s].shape[1], max(most, pressure[s].shape[1])
+    hit, some, count, wanted = np.empty(most + 1, np.int32), np.empty(most, np.int32), np.empty(regions, np.int64), np.empty(regions, np.bool_)
+    value, size = np.empty((regions, room), np.float32), np.empty((regions, room))
+    for r in range(regions):
+        while True:
+            t = 0
+            for k in range(left.shape[1]):
+                if left[r, k] > left[r, t]:
+                    t = k
+            if not left[r, t] > peak[r]:
                 break
-            chosen -= 1
-            pick[best] = pick[chosen]
+            for k in range(regions):
+                wanted[k], count[k] = left[k, t] > peak[k], 0
+            for s in range(SOURCES):
+                if pressure[s].shape[1] > 0:
+                    _read_frame(pressure[s], triangle[s], pressure[s].view(np.int32), some, hit, t, first[s], area, region, femur_region, wanted, value, size, count)
+            for k in range(regions):
+                if wanted[k]:
+                    found, average = _percentile(value[k], size[k], count[k], share)
+                    if found > peak[k]:
+                        peak[k], mean[k] = found, average
+                    left[k, t] = ZERO

@@ -5,213 +5,240 @@ blocks can touch; their springs are worked on side by side, `WIDTH` at a time (`
     target = (c, thickness, layer, bend, nx, ny, nz, ox, oy, oz, inverse spacing)
         c, thickness: (nodes + 1,) mm, coefficients of the B-splines of the level set and of the layer on the target. layer: (nodes,) mm, the thickness
         in the cell around a node where all its taps are the same, else nan. bend: (8 nodes,) 1/mm, for the eight octants of the cell around each node a bound
-        on the norm of the second derivatives of the level set within `REACH` nodes. Then nodes (3), origin (3) mm, inverse spacing 1/mm
-    springs = (spring, sphere, cluster, home, points (3 n,) mm, triangles (3 m,))
-        spring: flat (B, SPRING_ROWS, 8): centre (3) mm, normal (3), area mm2, thickness mm, size (mm, centre to farthest corner). B is a multiple of eight
-        sphere: flat (B / 8, SPHERE_ROWS, 8), cluster: flat (C, SPHERE_ROWS, WIDTH): centre (3) and radius mm of blocks and clusters; radius -1: none
-        home: (8 B,) triangle of each spring; padding repeats a triangle and has no area
+        on the norm of the second derivatives of the level set within `REACH` nodes. Then nodes (3), origin (3) mm, inverse spacing 1/mm.
+    springs = (spring, sphere, cluster, points (3 n,) mm, triangles (3 m,))
+        spring: flat (B + 1, SPRING_ROWS, 8): centre from the middle of the block's sphere (3) mm, normal (3), area mm2, thickness mm, size (mm, centre to
+            farthest corner), number of the triangle (padding repeats one and has no area). B is a multiple of eight; the last block is empty and fills up lanes
+        sphere: flat (B / 8, SPHERE_ROWS, 8), cluster: flat (C, SPHERE_ROWS, WIDTH): centre (3) and radius mm of a sphere round the corners of blocks and
+            clusters (radius -1: none)
     law = (1 / modulus of the casting layer and of the target's layer (1/MPa, 0: rigid), nonlinear, along_casting)
+
+Values of springs are in single precision. Spheres and corners are placed in double precision, springs relative to the middle of their block's sphere, so
+the place of a spring is known to 2e-7 mm and its depth to 5e-7 mm; sums are added up in double precision chunk by chunk.
 """
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from kneeload.kernels.layer import layer_law
-from kneeload.kernels.options import kernel
+from kneeload.kernels.level_set import row_copier
+from kneeload.kernels.options import kernel, kernel_inline
 from kneeload.kernels.pose_area import CUT_ROWS, exceeded, rim_area
-from kneeload.kernels.spline_lanes import BLOCK, WIDTH, lane_cell, lane_copier, level_of_eight, turned, value_of_eight
+from kneeload.kernels.spline_lanes import (
+    BLOCK,
+    LOOK,
+    WIDTH,
+    append_lanes,
+    count_lanes,
+    lane_cell,
+    level_of_lanes,
+    spread_place,
+    turned,
+    value_of_lanes,
+    within,
+)
 
-FACING = -0.2  # a spring counts when the cosine between its normal and the target's outward normal is below this
-STEEP = 1.2  # a smoothed distance grows by at most this per mm
-LONGEST_RAY = 20.0  # mm, as in the released models of OpenSim-JAM
+FACING = np.float32(-0.2)  # a spring counts when the cosine between its normal and the target's outward normal is below this
+STEEP = np.float32(1.2)  # a smoothed distance grows by at most this per mm
+LONGEST_RAY = np.float32(20.0)  # mm, as in the released models of OpenSim-JAM
 RAY_STEPS = 12
-ARRIVED = 1e-5  # mm; last Newton step of a ray: what is left is its square times half the curvature
-REACH = 0.5  # nodes
+ARRIVED = np.float32(3e-4)  # mm; last Newton step of a ray: what is left is its square times half the curvature, which is below 1/mm
+REACH = np.float32(0.5)  # nodes
+INSIDE = np.float32(0.50001)  # node distances from the middle of a cell, with room for rounding
+NONE, HALF, ONE = np.float32(0.0), np.float32(0.5), np.float32(1.0)  # so that single precision stays single
 FORCE, MOMENT, AREA, NORMAL_FORCE, ENERGY, STRAIN, PEAK, PERCENTILE, SUMS = 0, 3, 6, 7, 8, 9, 10, 11, 12  # places in sums
-SPRING_ROWS, SPHERE_ROWS = 9, 4
+SPRING_ROWS, SPHERE_ROWS, PLACE = 10, 4, 6
 
-LANE_ROWS = 37  # of the springs, and from U on of whatever else is looked up
-(PX, PY, PZ, NX, NY, NZ, A, T, SIZE, X, Y, Z, DX, DY, DZ, U, V, W, BEYOND, F, FX, FY, FZ, LAYER, DEPTH, P, EN, RIM, BEND, TOP, HARD, FIRST) = (
-    np.uint64(WIDTH * row) for row in range(32))
-RADIUS = NX  # the last row of a sphere
-RAY_ROWS = 17
-RX, RY, RZ, QX, QY, QZ, RLENGTH, RFIRST, RU, RV, RW, RF, RFX, RFY, RFZ, RBUSY, RFREE = (np.uint64(WIDTH * row) for row in range(RAY_ROWS))
-copy_spring, copy_sphere = lane_copier(SPRING_ROWS, BLOCK), lane_copier(SPHERE_ROWS, BLOCK)
-_ALL = np.uint64(WIDTH)
+LANE_ROWS = 42
+(PX, PY, PZ, NX, NY, NZ, A, T, SIZE, HOME, IX, IY, IZ, SX, SY, SZ, X, Y, Z, DX, DY, DZ, U, V, W, F, FX, FY, FZ, LAYER, DEPTH, P, EN, RIM, BEND, TOP, HARD, FIRST, AWAY, BUSY,
+ BEYOND, TOUCHES) = (np.uint64(WIDTH * row) for row in range(LANE_ROWS))
+copy_spring, copy_sphere = row_copier(SPRING_ROWS, BLOCK, WIDTH), row_copier(SPHERE_ROWS, BLOCK, WIDTH)
+_ALL, _LOOK = np.uint64(WIDTH), np.uint64(LOOK)
+B1, B2, RADIUS = (np.uint64(WIDTH * row) for row in range(1, SPHERE_ROWS))
 
 
-@kernel
-def _near(target, size, r, t, lane, cells):
-    """Mark (BEYOND 1, else 0) the spheres in lanes 0..size-1 in which something can lie below the target."""
-    grid, nz, ih = target[4:11], np.uint64(target[6]), target[10]
-    for j in range(np.uint64(size)):
-        x, y, z = turned(r, lane[j + PX], lane[j + PY], lane[j + PZ])
-        cells[j], lane[j + U], lane[j + V], lane[j + W], lane[j + BEYOND] = lane_cell(grid, x + t[0], y + t[1], z + t[2])
-    for j in range(0, size, BLOCK):
-        value_of_eight(target[0], nz, np.uint64(target[5]) * nz, ih, cells, lane, np.uint64(j), U, F)
-    for j in range(np.uint64(size)):
-        radius, beyond = lane[j + RADIUS], lane[j + BEYOND]
-        maybe = ((beyond <= 0.0) & (lane[j + F] < STEEP * radius)) | ((beyond > 0.0) & (beyond <= radius * ih))
-        lane[j + BEYOND] = 1.0 if maybe & (radius >= 0.0) else 0.0
+@kernel_inline
+def _nodes(target):
+    """Nodes along z and in a plane, for the look-ups."""
+    return np.uint64(target[6]), np.uint64(target[5]) * np.uint64(target[6])
 
 
 @kernel
-def _choose(target, sphere, cluster, r, t, lane, cells, candidate):
-    """List in candidate the blocks in which a spring may touch; returns their number."""
-    count, near, width = 0, 0, WIDTH * SPHERE_ROWS
+def _near(target, ball, at, r, t, lane, cells):
+    """Mark (BEYOND 1, else 0) which of the WIDTH spheres at ball[at] can have something below the target; their places go to IX to SZ."""
+    ih, (nz, plane) = target[10], _nodes(target)
+    for j in range(_ALL):
+        x, y, z = turned(r, ball[at + j], ball[at + j + B1], ball[at + j + B2])
+        gx, gy, gz = (x + t[0] - target[7]) * ih - 1.0, (y + t[1] - target[8]) * ih - 1.0, (z + t[2] - target[9]) * ih - 1.0
+        cells[j], ix, iy, iz, u, v, w = lane_cell(target[4:7], gx, gy, gz, 0.0, 0.0, 0.0)
+        lane[j + IX], lane[j + IY], lane[j + IZ], lane[j + SX], lane[j + SY], lane[j + SZ] = ix, iy, iz, u, v, w
+        lane[j + U], lane[j + V], lane[j + W] = within(u), within(v), within(w)
+        lane[j + BEYOND] = max(max(abs(u), abs(v)), abs(w)) - 0.5
+    for j in range(0, WIDTH, LOOK):
+        value_of_lanes(target[0], nz, plane, np.float32(ih), cells, lane, np.uint64(j), U, F)
+    for j in range(_ALL):
+        radius, beyond = np.float32(ball[at + j + RADIUS]), lane[j + BEYOND]
+        maybe = ((beyond <= NONE) & (lane[j + F] < STEEP * radius)) | ((beyond > NONE) & (beyond <= radius * np.float32(ih)))
+        lane[j + BEYOND] = ONE if maybe & (radius >= NONE) else NONE
+
+
+@kernel
+def _choose(target, sphere, cluster, r, t, lane, ball, cells, near, candidate, place):
+    """List in candidate the blocks in which a spring may touch, and in place (count, PLACE) where their middles lie; returns their number."""
+    count, groups, width = 0, 0, WIDTH * SPHERE_ROWS
     for first in range(0, cluster.size, width):
-        for i in range(np.uint64(width)):
-            lane[i] = cluster[np.uint64(first) + i]
-        _near(target, WIDTH, r, t, lane, cells)
+        _near(target, cluster, np.uint64(first), r, t, lane, cells)
         for j in range(WIDTH):
-            candidate[near] = first // SPHERE_ROWS + j
-            near += 1 if lane[np.uint64(j) + BEYOND] > 0.0 else 0
-    for i in range(near):  # to the end, so that the blocks can be listed from the beginning
-        candidate[candidate.size - 1 - i] = candidate[near - 1 - i]
-    start = candidate.size - near
-    for first in range(start, candidate.size, BLOCK):
-        some = min(candidate.size - first, BLOCK)
+            near[groups] = first // SPHERE_ROWS + j
+            groups += 1 if lane[np.uint64(j) + BEYOND] > NONE else 0
+    for first in range(0, groups, BLOCK):
+        some = min(groups - first, BLOCK)
         for m in range(some):
-            copy_sphere(sphere, np.uint64(candidate[first + m] * SPHERE_ROWS * BLOCK), lane, np.uint64(m * BLOCK))
-        _near(target, some * BLOCK, r, t, lane, cells)
+            copy_sphere(sphere, np.uint64(near[first + m] * SPHERE_ROWS * BLOCK), ball, np.uint64(m * BLOCK))
+        _near(target, ball, np.uint64(0), r, t, lane, cells)
         for m in range(some):
-            group = candidate[first + m] * BLOCK
-            for j in range(BLOCK):
-                candidate[count] = group + j
-                count += 1 if lane[np.uint64(m * BLOCK + j) + BEYOND] > 0.0 else 0
+            group, i = near[first + m] * BLOCK, np.uint64(m * BLOCK)
+            for j in range(np.uint64(BLOCK)):
+                if lane[i + j + BEYOND] > NONE:
+                    candidate[count] = group + j
+                    to, o = np.uint64(PLACE * count), i + j + IX
+                    for row in range(np.uint64(PLACE)):
+                        place[to + row] = lane[o + row * _ALL]
+                    count += 1
     return count
 
 
 @kernel
-def _depths(target, size, r, t, lane, cells, octants):
-    """Place the springs in lanes 0..size-1: arm X, inward normal DX, level set F, depth DEPTH (0 where a spring does not count) and RIM, 1 where the
+def _depths(target, r, t, lane, cells, octants):
+    """Place the springs in the lanes: arm X, inward normal DX, level set F, depth DEPTH (0 where a spring does not count) and RIM, 1 where the
     rim of the contact may cut the triangle. Returns the area (mm2) of whole triangles below the target."""
-    grid, ih, nz = target[4:11], target[10], np.uint64(target[6])
+    kind, ih, (nz, plane) = np.float32, np.float32(target[10]), _nodes(target)
     middle = (target[5] + 1) * target[6] + 1
-    for j in range(np.uint64(size)):
-        x, y, z = turned(r, lane[j + PX], lane[j + PY], lane[j + PZ])
-        lane[j + X], lane[j + Y], lane[j + Z] = x, y, z
-        cell, u, v, w, lane[j + BEYOND] = lane_cell(grid, x + t[0], y + t[1], z + t[2])
-        lane[j + U], lane[j + V], lane[j + W] = u, v, w
-        cells[j], octants[j] = cell, (cell + middle) * 8 + (4 if u > 0.0 else 0) + (2 if v > 0.0 else 0) + (1 if w > 0.0 else 0)
-    for j in range(0, size, BLOCK):
-        level_of_eight(target[0], nz, np.uint64(target[5]) * nz, ih, cells, lane, np.uint64(j), U, F)
-    for j in range(np.uint64(size)):
+    q = (kind(r[0]), kind(r[1]), kind(r[2]), kind(r[3]), kind(r[4]), kind(r[5]), kind(r[6]), kind(r[7]), kind(r[8]))
+    h = 1.0 / target[10]
+    spacing, ox, oy, oz = kind(h), kind(target[7] - t[0] + h), kind(target[8] - t[1] + h), kind(target[9] - t[2] + h)
+    for j in range(_ALL):
+        x, y, z = turned(q, lane[j + PX], lane[j + PY], lane[j + PZ])
+        x, y, z = lane[j + SX] + x * ih, lane[j + SY] + y * ih, lane[j + SZ] + z * ih
+        cell, _, _, _, u, v, w = lane_cell(target[4:7], x, y, z, lane[j + IX], lane[j + IY], lane[j + IZ])
+        lane[j + X], lane[j + Y], lane[j + Z] = (lane[j + IX] + x) * spacing + ox, (lane[j + IY] + y) * spacing + oy, (lane[j + IZ] + z) * spacing + oz
+        lane[j + SX], lane[j + SY], lane[j + SZ] = x, y, z
+        lane[j + BEYOND] = max(max(abs(u), abs(v)), abs(w))
+        lane[j + U], lane[j + V], lane[j + W] = within(u), within(v), within(w)
+        cells[j] = cell
+        octants[j] = (cell + middle) * 8 + (4 if u > NONE else 0) + (2 if v > NONE else 0) + (1 if w > NONE else 0)
+    for j in range(0, WIDTH, LOOK):
+        level_of_lanes(target[0], nz, plane, ih, cells, lane, np.uint64(j), U, F)
+    for j in range(_ALL):
         lane[j + BEND] = target[3][octants[j]]
-    whole = 0.0
-    for j in range(np.uint64(size)):
+    whole = NONE
+    for j in range(_ALL):
         f, fx, fy, fz, wide = lane[j + F], lane[j + FX], lane[j + FY], lane[j + FZ], lane[j + SIZE]
-        u, v, w = turned(r, lane[j + NX], lane[j + NY], lane[j + NZ])
+        u, v, w = turned(q, lane[j + NX], lane[j + NY], lane[j + NZ])
         lane[j + DX], lane[j + DY], lane[j + DZ] = -u, -v, -w
         against, square = u * fx + v * fy + w * fz, fx * fx + fy * fy + fz * fz
-        counts = (against < FACING * math.sqrt(square)) & (lane[j + BEYOND] <= 0.0)
-        sway = wide * (math.sqrt(max(square - against * against, 0.0)) + 0.5 * lane[j + BEND] * wide)  # of the level set from the centre to a corner
+        counts = (against < FACING * np.sqrt(square)) & (lane[j + BEYOND] <= INSIDE)
+        sway = wide * (np.sqrt(max(square - against * against, NONE)) + HALF * lane[j + BEND] * wide)  # of the level set from the centre to a corner
         sway = sway if wide * ih <= REACH else STEEP * wide
         rim = counts & (abs(f) <= min(sway, STEEP * wide))
-        lane[j + RIM] = 1.0 if rim else 0.0
-        below = counts & (f < 0.0)
-        lane[j + DEPTH] = -f if below else 0.0
-        whole += 0.0 if rim else (lane[j + A] if below else 0.0)
+        lane[j + RIM] = ONE if rim else NONE
+        below = counts & (f < NONE)
+        lane[j + DEPTH] = -f if below else NONE
+        whole += NONE if rim else (lane[j + A] if below else NONE)
     return whole
 
 
 @kernel
-def _rays(target, size, t, lane, cells, ray, which):
+def _rays(target, lane, cells):
     """Length (mm) of the rays from springs inside along their inward normals to where they leave the level set: Newton, never behind the start.
 
     A ray that does not come out within 20 mm (grazing) has its first-order length, depth over the cosine between ray and gradient. DEPTH
-    becomes the length, the gradient the direction of the ray, and cells and offsets those of its end. ray, which: workspace.
+    becomes the length, the gradient the direction of the ray, and cells and offsets those of its end. Rays go on in groups of LOOK until all have arrived.
     """
-    grid, nz, ih = target[4:11], np.uint64(target[6]), target[10]
-    for j in range(np.uint64(size)):
+    ih, (nz, plane) = np.float32(target[10]), _nodes(target)
+    for j in range(_ALL):
         slope = max(lane[j + FX] * lane[j + DX] + lane[j + FY] * lane[j + DY] + lane[j + FZ] * lane[j + DZ], -FACING)
-        lane[j + FIRST] = lane[j + DEPTH] / slope
+        first = lane[j + DEPTH] / slope
+        lane[j + FIRST], lane[j + AWAY] = first, min(first, LONGEST_RAY)
+        lane[j + BUSY] = ONE if first > NONE else NONE
+    for group in range(0, WIDTH, LOOK):
+        start = np.uint64(group)
+        for step in range(RAY_STEPS):
+            busy = NONE
+            for j in range(start, start + _LOOK):
+                busy += lane[j + BUSY]
+            if busy == NONE:
+                break
+            _place_ends(target, ih, lane, cells, start, start + _LOOK)
+            level_of_lanes(target[0], nz, plane, ih, cells, lane, start, U, F)
+            for j in range(start, start + _LOOK):
+                s, f, waits = lane[j + AWAY], lane[j + F], lane[j + BUSY] > NONE
+                advance = -f / max(lane[j + FX] * lane[j + DX] + lane[j + FY] * lane[j + DY] + lane[j + FZ] * lane[j + DZ], -FACING)
+                end = min(max(s + advance, NONE), LONGEST_RAY)
+                if step == RAY_STEPS - 1:
+                    end = s if abs(f) < np.float32(1e-4) else lane[j + FIRST]
+                lane[j + AWAY] = end if waits else s
+                lane[j + BUSY] = ONE if waits & (abs(advance) > ARRIVED) else NONE
+    _place_ends(target, ih, lane, cells, np.uint64(0), _ALL)
+    for j in range(_ALL):
+        lane[j + DEPTH] = lane[j + AWAY]
         lane[j + FX], lane[j + FY], lane[j + FZ] = lane[j + DX], lane[j + DY], lane[j + DZ]
-    busy = 0
-    for j in range(size):
-        i, k, length = np.uint64(j), np.uint64(busy), min(lane[np.uint64(j) + FIRST], LONGEST_RAY)
-        lane[i + DEPTH] = length
-        if length > ARRIVED:
-            ray[k + RX], ray[k + RY], ray[k + RZ] = lane[i + X] + t[0], lane[i + Y] + t[1], lane[i + Z] + t[2]
-            ray[k + QX], ray[k + QY], ray[k + QZ], ray[k + RLENGTH], ray[k + RFIRST] = lane[i + DX], lane[i + DY], lane[i + DZ], length, length
-            which[busy] = j
-            busy += 1
-    for step in range(RAY_STEPS):
-        for j in range(np.uint64(busy)):
-            s = ray[j + RLENGTH]
-            cells[j], ray[j + RU], ray[j + RV], ray[j + RW], _ = lane_cell(grid, ray[j + RX] + s * ray[j + QX], ray[j + RY] + s * ray[j + QY], ray[j + RZ] + s * ray[j + QZ])
-        for j in range(0, busy, BLOCK):
-            level_of_eight(target[0], nz, np.uint64(target[5]) * nz, ih, cells, ray, np.uint64(j), RU, RF)
-        for j in range(np.uint64(busy)):
-            s, f = ray[j + RLENGTH], ray[j + RF]
-            advance = -f / max(ray[j + RFX] * ray[j + QX] + ray[j + RFY] * ray[j + QY] + ray[j + RFZ] * ray[j + QZ], -FACING)
-            ray[j + RLENGTH] = min(max(s + advance, 0.0), LONGEST_RAY)
-            ray[j + RBUSY] = 1.0 if abs(advance) > ARRIVED else 0.0
-            if step == RAY_STEPS - 1:
-                ray[j + RLENGTH] = s if abs(f) < 1e-4 else ray[j + RFIRST]
-        left = 0
-        for j in range(busy):
-            i, k = np.uint64(j), np.uint64(left)
-            lane[np.uint64(which[j]) + DEPTH] = ray[i + RLENGTH]
-            if ray[i + RBUSY] > 0.0:
-                for row in range(8):  # RX to RFIRST
-                    ray[k + _ALL * np.uint64(row)] = ray[i + _ALL * np.uint64(row)]
-                which[left] = which[j]
-                left += 1
-        busy = left
-        if busy == 0:
-            break
-    for j in range(np.uint64(size)):
-        s = lane[j + DEPTH]
-        cells[j], lane[j + U], lane[j + V], lane[j + W], _ = lane_cell(
-            grid, lane[j + X] + t[0] + s * lane[j + DX], lane[j + Y] + t[1] + s * lane[j + DY], lane[j + Z] + t[2] + s * lane[j + DZ])
+
+
+@kernel_inline
+def _place_ends(target, ih, lane, cells, first, last):
+    """Cells and offsets of the ends of the rays in lanes first..last-1."""
+    for j in range(first, last):
+        s = lane[j + AWAY] * ih
+        cells[j], _, _, _, u, v, w = lane_cell(target[4:7], lane[j + SX] + s * lane[j + DX], lane[j + SY] + s * lane[j + DY], lane[j + SZ] + s * lane[j + DZ],
+                                               lane[j + IX], lane[j + IY], lane[j + IZ])
+        lane[j + U], lane[j + V], lane[j + W] = within(u), within(v), within(w)
 
 
 @kernel
-def _layers(target, size, lane, cells):
+def _layers(target, lane, cells):
     """Thickness LAYER (mm) of the target's layer where DEPTH is above 0, in the cells and at the offsets that are in the lanes."""
-    nz = np.uint64(target[6])
-    middle, varied = (target[5] + 1) * target[6] + 1, 0.0
-    for j in range(np.uint64(size)):
+    nz, plane = _nodes(target)
+    middle, varied = (target[5] + 1) * target[6] + 1, NONE
+    for j in range(_ALL):
         lane[j + LAYER] = target[2][cells[j] + middle]
-    for j in range(np.uint64(size)):
-        varied += 1.0 if (lane[j + DEPTH] > 0.0) & (not lane[j + LAYER] >= 0.0) else 0.0
-    if varied > 0.0:
-        for j in range(0, size, BLOCK):
-            value_of_eight(target[1], nz, np.uint64(target[5]) * nz, target[10], cells, lane, np.uint64(j), U, LAYER)
+    for j in range(_ALL):
+        varied += ONE if (lane[j + DEPTH] > NONE) & (not lane[j + LAYER] >= NONE) else NONE
+    if varied > NONE:
+        for j in range(0, WIDTH, LOOK):
+            value_of_lanes(target[1], nz, plane, np.float32(target[10]), cells, lane, np.uint64(j), U, LAYER)
 
 
 @kernel
-def _press(law, size, lane):
+def _press(law, lane):
     """Pressure P (MPa) and energy per area EN (N/mm) of DEPTH; keeps the largest strain of the layers lane by lane in HARD."""
-    give, target_give, nonlinear, _ = law
-    for j in range(np.uint64(size)):
+    give, target_give, nonlinear = np.float32(law[0]), np.float32(law[1]), law[2]
+    for j in range(_ALL):
         d, thickness, layer = lane[j + DEPTH], lane[j + T], lane[j + LAYER]
-        layer = layer if d > 0.0 else 0.0
-        total, k = thickness + layer, 1.0 / (thickness * give + layer * target_give)
-        lane[j + P], lane[j + EN] = k * d, 0.5 * k * d * d
+        layer = layer if d > NONE else NONE
+        total, k = thickness + layer, ONE / (thickness * give + layer * target_give)
+        lane[j + P], lane[j + EN] = k * d, HALF * k * d * d
         strain = d / total
         lane[j + HARD] = strain if strain > lane[j + HARD] else lane[j + HARD]
         lane[j + LAYER] = layer
-    if nonlinear:
-        for j in range(np.uint64(size)):
-            d, total = lane[j + DEPTH], lane[j + T] + lane[j + LAYER]
+        lane[j + TOUCHES] = lane[j + A] if d > NONE else NONE
+    if nonlinear:  # in double precision: the energy is a small difference
+        for j in range(_ALL):
+            d, total = np.float64(lane[j + DEPTH]), np.float64(lane[j + T]) + np.float64(lane[j + LAYER])
             if d > 0.0:
-                lane[j + EN], lane[j + P], _ = layer_law(d, lane[j + P] / d, total, True)
+                lane[j + EN], lane[j + P], _ = layer_law(d, np.float64(lane[j + P]) / d, total, True)
 
 
 @kernel
-def _sum(size, lane, sums):
+def _sum(lane, sums):
     """Add force N, moment N mm (target frame, about the origin of the casting body), normal force and energy of the lanes to sums; returns the area (mm2) of those that
     are pressed."""
-    f0 = f1 = f2 = m0 = m1 = m2 = total = energy = touching = 0.0
-    for j in range(np.uint64(size)):
+    f0 = f1 = f2 = m0 = m1 = m2 = total = energy = touching = NONE
+    for j in range(_ALL):
         p = lane[j + P]
         lane[j + TOP] = p if p > lane[j + TOP] else lane[j + TOP]
-        touching += lane[j + A] if p > 0.0 else 0.0
+        touching += lane[j + TOUCHES]
         load = p * lane[j + A]
         x, y, z, gx, gy, gz = lane[j + X], lane[j + Y], lane[j + Z], load * lane[j + FX], load * lane[j + FY], load * lane[j + FZ]
         f0, f1, f2, total, energy = f0 + gx, f1 + gy, f2 + gz, total + load, energy + lane[j + EN] * lane[j + A]
@@ -222,54 +249,49 @@ def _sum(size, lane, sums):
 
 
 @kernel
-def _read_out(blocks, home, lane, pressed, value, weight, pressure, depth):
-    """Append pressures and areas of the lanes that touch to value and weight from `pressed` on, write the fields; returns the new number."""
-    keep = pressure.size > 0
-    for b in range(blocks.size):
-        i, at = np.uint64(b * BLOCK), np.uint64(blocks[b] * BLOCK)
-        for j in range(np.uint64(BLOCK)):
-            p = lane[i + j + P]
-            if p > 0.0:
-                value[pressed], weight[pressed] = p, lane[i + j + A]
-                pressed += 1
-                if keep:
-                    k = home[at + j]
-                    pressure[k], depth[k] = p, lane[i + j + DEPTH]
-    return pressed
+def _listed(lane, mask, rows, lists, n):
+    """Append rows of the lanes whose number in row `mask` is above 0 to lists from n on; returns the new number."""
+    for j in range(0, WIDTH, LOOK):
+        i = np.uint64(j)
+        for row, values in zip(rows, lists):
+            append_lanes(lane, i + mask, i + row, values, n)
+        n += count_lanes(lane, i + mask)
+    return n
 
 
 @kernel
 def _stress(r, t, target, springs, law, share, pressure, depth, sums, work, rims):
     """`stress_in_poses` for one pose; sums in the frame of the target."""
-    spring, sphere, cluster, home = springs[:4]
-    lane, cells, octants, ray, _, candidate, value, weight = work
-    rim, size_of, below = rims[:3]
-    count = _choose(target, sphere, cluster, r, t, lane, cells, candidate)
+    spring, sphere, cluster = springs[:3]
+    lane, ball, cells, octants, near, candidate, place, which, value, weight, deep = work
+    count = _choose(target, sphere, cluster, r, t, lane, ball, cells, near, candidate, place)
     for j in range(_ALL):
-        lane[j + TOP], lane[j + HARD] = 0.0, 0.0
-    pressed, crossed, touching = 0, 0, 0.0
+        lane[j + TOP], lane[j + HARD] = NONE, NONE
+    for b in range(WIDTH // BLOCK):
+        candidate[count + b] = spring.size // (SPRING_ROWS * BLOCK) - 1  # the empty block
+        for i in range(PLACE):
+            place[PLACE * (count + b) + i] = NONE
+    pressed, crossed, touching = np.uint64(0), np.uint64(0), 0.0
     for first in range(0, count, WIDTH // BLOCK):
-        blocks = candidate[first: min(count, first + WIDTH // BLOCK)]
-        size = blocks.size * BLOCK
-        for b in range(blocks.size):
-            copy_spring(spring, np.uint64(blocks[b] * SPRING_ROWS * BLOCK), lane, np.uint64(b * BLOCK))
-        sums[AREA] += _depths(target, size, r, t, lane, cells, octants)
-        for b in range(blocks.size):
-            i, at = np.uint64(b * BLOCK), np.uint64(blocks[b] * BLOCK)
-            for j in range(np.uint64(BLOCK)):
-                if lane[i + j + RIM] > 0.0:
-                    rim[crossed], size_of[crossed], below[crossed] = home[at + j], lane[i + j + A], lane[i + j + F]
-                    crossed += 1
+        for b in range(WIDTH // BLOCK):
+            copy_spring(spring, np.uint64(candidate[first + b] * SPRING_ROWS * BLOCK), lane, np.uint64(b * BLOCK))
+            spread_place(place, np.uint64((first + b) * PLACE), lane, IX + np.uint64(b * BLOCK))
+        sums[AREA] += _depths(target, r, t, lane, cells, octants)
+        crossed = _listed(lane, RIM, (HOME, A, F), rims[:3], crossed)
         if law[3]:
-            _rays(target, size, t, lane, cells, ray, octants)
-        _layers(target, size, lane, cells)
-        _press(law, size, lane)
-        touching += _sum(size, lane, sums)
-        pressed = _read_out(blocks, home, lane, pressed, value, weight, pressure, depth)
+            _rays(target, lane, cells)
+        _layers(target, lane, cells)
+        _press(law, lane)
+        touching += _sum(lane, sums)
+        pressed = _listed(lane, DEPTH, (HOME, P, A, DEPTH), (which, value, weight, deep), pressed)
+    if pressure.size > 0:
+        for i in range(pressed):
+            k = np.int64(which[i])
+            pressure[k], depth[k] = value[i], deep[i]
     for j in range(_ALL):
         sums[PEAK], sums[STRAIN] = max(sums[PEAK], lane[j + TOP]), max(sums[STRAIN], lane[j + HARD])
-    sums[AREA] += rim_area(target, springs, crossed, r, t, work, rims)
-    sums[PERCENTILE] = exceeded(value, weight, pressed, share, sums[PEAK], touching)
+    sums[AREA] += rim_area(target, springs, np.int64(crossed), r, t, ball, lane, cells, rims)
+    sums[PERCENTILE] = exceeded(value, weight, np.int64(pressed), share, sums[PEAK], touching)
 
 
 @kernel
@@ -299,10 +321,13 @@ def stress_in_poses(poses, target, springs, law, share, pressure, depth, sums):
         sums: (T, 12) zeros, filled: force N and moment N mm on the casting body about its origin (its frame), area mm2, normal force N,
             energy N mm, largest strain of the layers, highest pressure and percentile MPa.
     """
-    count, points = springs[3].size, springs[4].size // 3
-    work = (np.zeros(LANE_ROWS * WIDTH), np.zeros(WIDTH, np.int64), np.zeros(WIDTH, np.int64), np.zeros(RAY_ROWS * WIDTH), np.zeros(CUT_ROWS * WIDTH),
-            np.empty(count // BLOCK + WIDTH, np.int64), np.empty(count + WIDTH), np.empty(count + WIDTH))
-    rims = (np.empty(count + WIDTH, np.int64), np.empty(count + WIDTH), np.empty(count + WIDTH), np.full(points, -1, np.int64), np.empty(points, np.int64), np.empty(points))
+    count, points = springs[0].size // SPRING_ROWS, springs[3].size // 3
+    blocks = count // BLOCK + WIDTH
+    work = (np.zeros(LANE_ROWS * WIDTH, np.float32), np.zeros(SPHERE_ROWS * WIDTH), np.zeros(WIDTH, np.int32), np.zeros(WIDTH, np.int32),
+            np.empty(blocks, np.int32), np.empty(blocks, np.int32), np.empty(PLACE * blocks, np.float32),
+            np.empty(count + WIDTH, np.float32), np.empty(count + WIDTH, np.float32), np.empty(count + WIDTH, np.float32), np.empty(count + WIDTH, np.float32))
+    rims = (np.empty(count + WIDTH, np.float32), np.empty(count + WIDTH, np.float32), np.empty(count + WIDTH, np.float32), np.full(points, -1, np.int32),
+            np.empty(points + WIDTH, np.int32), np.empty(points + WIDTH, np.float32), np.empty(3 * (points + WIDTH)), np.zeros(CUT_ROWS * WIDTH))
     for k in range(poses.shape[0]):
         pose = poses[k]
         if not _rigid(pose):

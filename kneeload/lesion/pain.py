@@ -20,6 +20,7 @@ from kneeload.lesion.risk import PainIndex
 from kneeload.subject.anatomy import MOAKS_REGIONS
 from kneeload.subject.person import Subject
 
+Array = NDArray[np.float64]
 EXPLAINED_VARIANCE = (0.014, 0.057)  # range of the part of pain that lesion scores explain, as above
 
 # Mean MOAKS size grade of a lesion: grades 1, 2, 3 in 10.7, 4.3, 1.8 % of adults of 31 to 41 years (doi 10.1186/s13075-016-0938-9).
@@ -38,7 +39,7 @@ PAIN_COEFFICIENTS: dict[str, tuple[tuple[str, ...], float, float]] = {
 
 
 def expected_score(hazard: NDArray[np.float64], resolution: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the expected MOAKS score of each region, (S, 15) no unit, when lesions come with `hazard` (S, 15) and go with `resolution` (S,), 1/year.
+    """Return the expected MOAKS score of each region, (S, k) no unit, when lesions come with `hazard` (S, k) and go with `resolution` (S,), 1/year.
 
     It is the balance of the two, hazard / (hazard + resolution), times the mean grade: what the load leads to if it goes on.
     """
@@ -56,14 +57,20 @@ def pain(load: BoneLoad, reference: BoneLoad, subject: Subject, model: LesionMod
     """
     model = model or LesionModel()
     d = draws(model)
-    more = expected_score(region_hazard(load, reference, subject, model), d.resolution) - _reference_score(model)
+    hazard, reference_score = region_hazard(load, reference, subject, model), _reference_score(model)
     ratio = np.empty((model.samples, len(PAIN_COEFFICIENTS)))
     for k, (regions, coefficient, error) in enumerate(PAIN_COEFFICIENTS.values()):
         slope = d.causal * np.maximum(coefficient + error * d.pain[:, k], 0.0)
-        score = sum((more[:, MOAKS_REGIONS.index(region)] for region in regions), np.zeros(model.samples))
-        ratio[:, k] = np.exp(slope * score)
+        ratio[:, k] = np.exp(slope * _more(regions, hazard, reference_score, d.resolution))
     low, middle, high = quantiles(ratio, (0.025, 0.5, 0.975))
     return {activity: PainIndex(relative=float(middle[k]), low=float(low[k]), high=float(high[k])) for k, activity in enumerate(PAIN_COEFFICIENTS)}
+
+
+def _more(regions: tuple[str, ...], hazard: Array, reference_score: Array, resolution: Array) -> Array:
+    """Return (S,) no unit: by how much the expected score summed over some regions exceeds that of the reference person."""
+    columns = [MOAKS_REGIONS.index(region) for region in regions]
+    more: Array = (expected_score(hazard[:, columns], resolution) - reference_score[:, columns]).sum(axis=1)
+    return more
 
 
 @lru_cache(maxsize=8)

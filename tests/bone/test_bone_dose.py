@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from synthetic_knee import R, Synthetic, make_anatomy, make_cycle, make_motion
 
-from kneeload.bone.bone_map import field_loads, knee_map, stress_under
+from kneeload.bone.bone_map import BoneMap, FieldLoads, _knee_map, field_loads, five, knee_map
 from kneeload.bone.dose import BoneLoad, bone_load
 from kneeload.bone.model import BoneModel
 from kneeload.errors import InputError
@@ -18,6 +19,16 @@ from kneeload.subject.person import Subject
 MEDIAL = [R["tibia_central_medial"], R["femur_central_medial"]]
 FIELDS = ("peak_stress", "peak_contact_pressure", "mean_contact_pressure", "daily_dose", "dose_by_activity", "stress_depth", "stimulus", "stimulus_quantiles",
           "standard_stimulus")
+
+
+def loads_of(anatomy, fields) -> FieldLoads:
+    knee = knee_map(anatomy, BoneModel())
+    return field_loads(knee, *five(knee, fields))
+
+
+def stress_under(bone: BoneMap, force: np.ndarray, depth: int) -> np.ndarray:
+    bone.complete(np.flatnonzero(force), np.array([depth]))
+    return force[force > 0.0] @ bone.influence[depth, force > 0.0, :bone.samples.region.shape[0]]
 
 
 def load_of(synthetic: Synthetic, **changes) -> BoneLoad:
@@ -126,26 +137,26 @@ def test_symmetric_load_gives_symmetric_regions() -> None:
 
 def test_meniscus_passes_its_force_to_the_plateau(synthetic: Synthetic) -> None:
     cycle = make_cycle(synthetic.anatomy, only=("medial_meniscus",))
-    knee = knee_map(synthetic.anatomy, BoneModel())
-    loads = field_loads(knee, cycle.fields)
+    knee, loads = knee_map(synthetic.anatomy, BoneModel()), loads_of(synthetic.anatomy, cycle.fields)
     areas = synthetic.anatomy.medial_meniscus.surface.mesh.areas
     field = next(f for f in cycle.fields if f.name == "medial_meniscus")
     force = field.pressure @ areas
-    np.testing.assert_allclose(loads.tibia.sum(axis=1), force, rtol=1e-4)  # a level meniscus: all of it
-    np.testing.assert_allclose(loads.femur.sum(axis=1), force, rtol=1e-4)
-    assert not loads.patella.any()
-    where = knee.tibia.patches.centres[loads.tibia.any(axis=0)]
+    np.testing.assert_allclose(loads.tibia.force.sum(axis=0)[:101], force, rtol=1e-4)  # a level meniscus: all of it
+    np.testing.assert_allclose(loads.femur.force.sum(axis=0)[:101], force, rtol=1e-4)
+    assert not loads.patella.force.any() and not loads.patella.chosen.size
+    assert np.array_equal(loads.tibia.chosen, np.flatnonzero(loads.tibia.force.any(axis=1)))
+    where = knee.tibia.patches.centres[loads.tibia.chosen]
     assert (where[:, 2] < -18.0).all()  # below the meniscus and at most about a wedge height beside it
 
 
 def test_unequal_counts_of_casting_triangles_do_not_show_on_the_femur(synthetic: Synthetic) -> None:
     """The same mean pressure, spread evenly or by chance over the patches of the femur, gives nearly the same stress close to the surface."""
     femur = knee_map(synthetic.anatomy, BoneModel()).femur
-    even = femur.patches.areas.astype(np.float32)[None]
+    even = femur.patches.areas.astype(np.float32)
     uneven = even * np.random.default_rng(4).uniform(0.3, 1.7, even.shape).astype(np.float32)
-    level = np.flatnonzero(femur.depths == 1.0)
+    level = int(np.flatnonzero(femur.depths == 1.0)[0])
     inside = (femur.samples.region == R["femur_central_medial"]) & (femur.samples.areas > 0.0)
-    one, other = (stress_under(femur, force, level)[0, 0, inside] for force in (even, uneven))
+    one, other = (stress_under(femur, force, level)[inside] for force in (even, uneven))
     assert np.std(other / one) < 0.14  # 0.32 is the scatter of the patches themselves, 0.21 without the bell
 
 
@@ -154,10 +165,10 @@ def test_force_outside_all_regions_reaches_the_nearest_patch(synthetic: Syntheti
     bare = np.where((femur.region == R["femur_central_medial"]) & (femur.mesh.centroids[:, 2] > -12.0), -1, femur.region).astype(np.int8)
     anatomy = replace(synthetic.anatomy, femur=replace(femur, region=bare))
     fields = synthetic.cycles["walking"].fields
-    whole, part = (field_loads(knee_map(a, BoneModel()), fields) for a in (synthetic.anatomy, anatomy))
-    np.testing.assert_allclose(part.femur.sum(axis=1), whole.femur.sum(axis=1), rtol=1e-5)  # no force is lost
+    whole, part = (loads_of(a, fields) for a in (synthetic.anatomy, anatomy))
+    np.testing.assert_allclose(part.femur.force.sum(axis=0), whole.femur.force.sum(axis=0), rtol=1e-5)  # no force is lost
     r = R["femur_central_medial"]
-    assert (part.force[:, r] <= whole.force[:, r]).all() and part.force[:, r].sum() < whole.force[:, r].sum()  # but the region only counts what lands on it
+    assert (part.force[r] <= whole.force[r]).all() and part.force[r].sum() < whole.force[r].sum()  # but the region only counts what lands on it
     patches = knee_map(anatomy, BoneModel()).femur.patches
     assert patches.areas.sum() == pytest.approx(femur.mesh.areas[bare >= 0].sum())
 
@@ -175,6 +186,36 @@ def test_the_same_input_gives_the_same_bits(synthetic: Synthetic) -> None:
     one, two = load_of(synthetic), load_of(synthetic)
     for name in FIELDS:
         assert np.array_equal(getattr(one, name), getattr(two, name)), name
+
+
+def test_order_of_cases_and_threads_do_not_show(synthetic: Synthetic) -> None:
+    anatomy = make_anatomy(2.0)  # a knee of its own: rows of influence are filled in the order in which patches are loaded
+    cases = [{"walking": make_cycle(anatomy, medial=m, width=w)} for m, w in ((3.0, 5.0), (1.0, 9.0), (2.0, 3.0))]
+
+    def run(cycles) -> BoneLoad:
+        return bone_load(anatomy, cycles, {"walking": make_motion("walking")}, Subject(), "walking", day={"walking": 3000.0})
+
+    one = [run(cycles) for cycles in cases]
+    _knee_map.cache_clear()
+    with ThreadPoolExecutor(max_workers=3) as pool:
+        other = list(pool.map(run, cases[::-1]))[::-1]
+    for a, b in zip(one, other):
+        for name in FIELDS:
+            assert np.array_equal(getattr(a, name), getattr(b, name)), name
+
+
+def test_peaks_are_those_of_every_frame_point_and_depth(synthetic: Synthetic) -> None:
+    """Against a plain sum over everything; nothing is left out here."""
+    load, knee = load_of(synthetic), knee_map(synthetic.anatomy, BoneModel())
+    loads = loads_of(synthetic.anatomy, synthetic.cycles["walking"].fields)
+    for name in ("femur", "tibia", "patella"):
+        bone, patches = getattr(knee, name), getattr(loads, name)
+        bone.complete(patches.chosen, np.arange(bone.depths.size))
+        stress = np.einsum("ct,dcn->tdn", patches.force[patches.chosen].astype(float), bone.influence[:, patches.chosen].astype(float), optimize=True)
+        for k, r in enumerate(bone.regions):
+            inside = stress[:, :, bone.begin[k]:bone.begin[k + 1]]
+            assert load.peak_stress[r] == pytest.approx(inside.max(), rel=1e-5)
+            np.testing.assert_allclose(load.stress_depth[r], inside[:, :, inside.max(axis=(0, 1)).argmax()].max(axis=0), rtol=1e-5)
 
 
 def test_a_knee_without_menisci(synthetic: Synthetic) -> None:

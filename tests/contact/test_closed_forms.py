@@ -51,7 +51,10 @@ def test_the_slope_of_the_energy_is_the_force(case):
 
 
 def test_the_energy_is_a_potential_in_every_direction():
-    """Force and moment from a tilted ball on a plate against differences of the energy over three shifts and three turns."""
+    """Force and moment from a tilted ball on a plate against differences of the energy over three shifts and three turns.
+
+    The energy is known to seven digits, so the steps are long and the differences of fourth order.
+    """
     ball, base, pose = paraboloid(60.0, 35.0), plate(10.0, 28, LAYER), raised(0.5)
     pose[:3, :3] = _turn(0, 0.02) @ _turn(2, -0.03)
 
@@ -62,9 +65,9 @@ def test_the_energy_is_a_potential_in_every_direction():
     found = contact_stress(base, ball, pose, law="nonlinear")
     for index, want in enumerate(np.concatenate([found.moment, found.force])):
         step = np.zeros(6)
-        step[index] = 1e-5 if index > 2 else 1e-6
-        slope = (energy(step) - energy(-step)) / (2.0 * step[index])
-        assert -slope == pytest.approx(want, abs=1e-5 * np.linalg.norm(found.force) * (1.0 if index > 2 else 10.0))
+        step[index] = 1e-2 if index > 2 else 1e-3
+        slope = (8.0 * (energy(step) - energy(-step)) - energy(2.0 * step) + energy(-2.0 * step)) / (12.0 * step[index])
+        assert -slope == pytest.approx(want, abs=3e-5 * np.linalg.norm(found.force) * (1.0 if index > 2 else 10.0))
 
 
 def test_a_row_that_misses_does_not_pass():
@@ -88,9 +91,9 @@ def test_depths_differ_by_the_angle_between_the_normals(law):
     angle = np.deg2rad(20.0)
     flat = _slope(angle)
     shortest, along = (contact_stress(plate(5.0, 10, 4.0), flat, raised(2.0), law=law, depth=depth) for depth in ("target_normal", "casting_normal"))
-    assert np.allclose(along.depth * np.cos(angle), shortest.depth, rtol=1e-9, atol=1e-9)
+    assert np.allclose(along.depth * np.cos(angle), shortest.depth, rtol=0.0, atol=3e-6)
     assert along.area == pytest.approx(shortest.area)
-    assert np.allclose(along.force[[0, 2]], 0.0, atol=1e-9 * np.linalg.norm(along.force))
+    assert np.allclose(along.force[[0, 2]], 0.0, atol=1e-7 * np.linalg.norm(along.force))
     assert shortest.force[0] / shortest.force[1] == pytest.approx(-np.tan(angle))
     if law == "linear":
         assert along.force[1] == pytest.approx(shortest.force[1] / np.cos(angle) ** 2)
@@ -168,10 +171,10 @@ def test_the_force_does_not_depend_on_how_springs_are_blocked(count):
     found = contact_stress(base, ball, pose)
     centre = base.centroids + pose[:3, 3]
     depth = np.maximum(-evaluate(ball, centre)[0], 0.0)
-    assert np.allclose(found.depth, depth, atol=1e-9)
+    assert np.allclose(found.depth, depth, rtol=0.0, atol=3e-6)
     pressure = depth * base.material.confined_modulus_mpa / LAYER
-    assert np.allclose(found.pressure, pressure, rtol=1e-9, atol=1e-9)
-    assert found.force[1] == pytest.approx((pressure * base.areas * evaluate(ball, centre)[1][:, 1]).sum(), rel=1e-9)
+    assert np.allclose(found.pressure, pressure, rtol=0.0, atol=2e-5)
+    assert found.force[1] == pytest.approx((pressure * base.areas * evaluate(ball, centre)[1][:, 1]).sum(), rel=1e-6)
 
 
 @lru_cache

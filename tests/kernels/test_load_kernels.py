@@ -5,109 +5,123 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kneeload.kernels.loads import any_load, collect, envelope, list_loads, list_triangles, region_percentiles, spread_loads
+from kneeload.kernels.loads import gather, list_loads, pressure_peaks
+
+FRAMES, WIDE, REGIONS, FEMUR = 19, 32, 4, 25
+SIZES = (60, 0, 150, 7, 90)  # triangles of the five fields; one is not there
+TOTAL, FIRST = sum(SIZES), np.append(0, np.cumsum(SIZES))
 
 
-def field(frames: int = 7, m: int = 150, k: int = 25, seed: int = 3):
+def contact(seed: int = 3, sizes: tuple[int, ...] = SIZES, frames: int = FRAMES):
+    """Pressures (some at a time, a stretch without load), touched triangles, and what `gather` wants to know of the casting triangles."""
     rng = np.random.default_rng(seed)
-    pressure = np.where(rng.random((frames, m)) < 0.7, 0.0, rng.random((frames, m))).astype(np.float32)
-    pressure[:, 20:90] = 0.0  # a stretch without load
-    return rng, pressure, rng.integers(-1, k, (frames, m)).astype(np.int32), rng.random(m) + 0.1
+    pressure, triangle = [], []
+    for m in sizes:
+        p = np.where(rng.random((frames, m)) < 0.7, 0.0, rng.random((frames, m))).astype(np.float32)
+        p[3:13, : m // 2] = 0.0
+        pressure.append(p)
+        triangle.append(rng.integers(-1, FEMUR, (frames, m)).astype(np.int32))
+    total = sum(sizes)
+    area, region = rng.random(total) + 0.1, rng.integers(-1, REGIONS, total)
+    return rng, pressure, triangle, area, region
 
 
-def naive_collect(pressure, area, region, patch, triangle, femur_region, femur_patch, sizes):
-    frames, m = pressure.shape
-    force, contact, peak = (np.zeros((frames, 4)) for _ in range(3))
-    own, femur, bad = np.zeros((frames, sizes[0])), np.zeros((frames, sizes[1])), 0
-    for t in range(frames):
-        for j in range(m):
-            p = float(pressure[t, j])
-            if p == 0.0:
-                continue
-            if not 0.0 < p < 1e9:
-                bad += 1
-                continue
-            k = triangle[t, j]
-            for r in (region[j], femur_region[k] if k >= 0 else -1):
-                if r >= 0:
-                    force[t, r] += p * area[j]
-                    contact[t, r] += area[j]
-                    peak[t, r] = max(peak[t, r], p)
-            if len(patch):
-                own[t, patch[j]] += p * area[j]
-            if k >= 0:
-                femur[t, femur_patch[k]] += p * area[j]
-    return force, contact, peak, own, femur, bad
-
-
-@pytest.mark.parametrize("direct", [True, False])
-def test_collect_equals_plain_loops(direct: bool) -> None:
-    rng, pressure, triangle, area = field()
-    pressure[2, 3], pressure[4, 5], pressure[5, 96] = np.nan, -1.0, np.inf
-    region, femur_region = rng.integers(-1, 4, 150), rng.integers(-1, 4, 25)
-    patch = rng.integers(0, 9, 150) if direct else np.zeros(0, np.int64)
-    centres, labelled = rng.random((25, 3)), np.arange(0, 25, 2)
-    labelled_patch = rng.integers(0, 6, labelled.size)
-    nearest = labelled[((centres[:, None] - centres[labelled]) ** 2).sum(axis=2).argmin(axis=1)]
-    whole = labelled_patch[np.searchsorted(labelled, nearest)]  # every triangle feeds the patch of the nearest labelled one
-    femur_patch = np.full(25, -1)
-    femur_patch[labelled] = labelled_patch
-    totals = [np.zeros((7, 4)) for _ in range(3)]
-    own, femur = np.zeros((7, 9), np.float32), np.zeros((7, 6), np.float32)
-    bad = collect(pressure, area, region, patch, triangle, femur_region, femur_patch, centres, labelled, labelled_patch, *totals, own, femur)
-    want = naive_collect(pressure, area, region, patch, triangle, femur_region, whole, (9, 6))
-    assert bad == want[5] == 3
-    for got, expected in zip((*totals, own, femur), want[:5]):
-        np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-6)  # float32 sums
-    touched = np.unique(triangle[(pressure > 0.0) & (pressure < 1e9) & (triangle >= 0)])
-    assert np.array_equal(femur_patch[touched], whole[touched])  # filled in on the way
-
-
-def test_spread_loads_equals_a_dense_product() -> None:
-    rng, pressure, _, area = field(seed=4)
-    pressure[1, 2] = np.nan
-    dense = np.where(rng.random((150, 12)) < 0.6, 0.0, rng.random((150, 12)))
+def routes(rng):
+    """Direct patches for fields 0, 3 and 4, spread ones for field 2: (patch, dense parts (TOTAL, 12))."""
+    patch = rng.integers(0, 12, TOTAL)
+    spread = np.zeros(TOTAL, np.bool_)
+    spread[FIRST[2]:FIRST[3]] = True
+    dense = np.where(spread[:, None], np.where(rng.random((TOTAL, 12)) < 0.6, 0.0, rng.random((TOTAL, 12))), 0.0)
     start = np.concatenate([[0], np.cumsum((dense > 0.0).sum(axis=1))])
-    out = np.zeros((12, 7), np.float32)
-    spread_loads(pressure, area, start, np.nonzero(dense)[1], dense[dense > 0.0], out)
-    np.testing.assert_allclose(out.T, (np.nan_to_num(pressure) * area) @ dense, rtol=1e-5)
+    target, share = np.nonzero(dense)[1], dense[dense > 0.0].astype(np.float32)
+    return np.where(spread, -1, patch), dense, (start, target, share)
+
+
+def fixed(arrays):
+    for array in arrays:
+        array.setflags(write=False)
+    return tuple(arrays)
+
+
+def test_gather_equals_plain_loops() -> None:
+    rng, pressure, triangle, area, region = contact()
+    pressure[0][2, 3], pressure[2][4, 5], pressure[4][5, 66] = np.nan, -1.0, np.inf
+    patch, dense, spread = routes(rng)
+    femur_region, centres, labelled = rng.integers(-1, REGIONS, FEMUR), rng.random((FEMUR, 3)), np.arange(0, FEMUR, 2)
+    femur_region[1::2] = -1
+    labelled_patch = rng.integers(0, 6, labelled.size)
+    near = ((centres[:, None] - centres[labelled]) ** 2).sum(axis=2).argmin(axis=1)
+    femur_patch = labelled_patch[near]  # every triangle feeds the patch of the nearest labelled one
+    landing = np.full(FEMUR, -1, np.int32)
+    landing[labelled] = 32 * labelled_patch + femur_region[labelled] + 1
+    tibia, patella, femur = (np.zeros((n, WIDE), np.float32) for n in (12, 12, 6))
+    loaded, force, peak = np.zeros((3, 12), np.bool_), np.zeros((REGIONS + 1, WIDE)), np.zeros((REGIONS + 1, WIDE), np.float32)
+    bad, where = gather(fixed(pressure), fixed(triangle), FIRST, area, region, patch, *spread, landing, centres, labelled, labelled_patch,
+                        tibia, patella, femur, loaded, force, peak)
+    want = [np.zeros_like(a, float) for a in (tibia, patella, femur, force, peak)]
+    for s, (p, touched) in enumerate(zip(pressure, triangle)):
+        for t, j in zip(*np.nonzero((p > 0.0) & np.isfinite(p))):
+            i, k, load = FIRST[s] + j, touched[t, j], p[t, j] * area[FIRST[s] + j]
+            own = want[1] if s == 4 else want[0]
+            if patch[i] >= 0:
+                own[patch[i], t] += load
+            own[:, t] += dense[i] * load
+            rows = [region[i] + 1] + ([femur_region[k] + 1] if k >= 0 else [])
+            for row in rows:
+                want[3][row, t] += load
+                want[4][row, t] = max(want[4][row, t], p[t, j])
+            if k >= 0:
+                want[2][femur_patch[k], t] += load
+    assert bad == 3 and where == 4
+    for got, expected in zip((tibia, patella, femur, force, peak), want):
+        np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-6)  # float32 sums
+    for got, expected in zip(loaded, want[:3]):
+        assert np.array_equal(got[:expected.shape[0]], expected.any(axis=1))
+    assert (landing >= 0).all() and np.array_equal(landing // 32, femur_patch)  # filled in on the way
 
 
 def test_lists_hold_every_load_in_parts_of_four() -> None:
     rng = np.random.default_rng(5)
-    force = np.where(rng.random((10, 30)) < 0.8, 0.0, rng.random((10, 30))).astype(np.float32)
-    force[4:8], force[:, [3, 17]] = 0.0, 0.0  # four frames without load, patches without load
-    loaded = np.zeros(30, np.bool_)
-    any_load(force, loaded)
-    assert np.array_equal(loaded, force.any(axis=0))
-    chosen = np.flatnonzero(loaded)
-    start, index, value = np.zeros(4, np.int64), np.zeros(200, np.int32), np.full((200, 4), np.nan, np.float32)
-    list_loads(force, chosen, start, index, value)
+    force = np.where(rng.random((30, 16)) < 0.8, 0.0, rng.random((30, 16))).astype(np.float32)
+    force[:, 4:8], force[[3, 17]], force[:, 10:] = 0.0, 0.0, 0.0  # four frames without load, patches without load, ten frames
+    chosen, seconds = np.flatnonzero(force.any(axis=1)), rng.random(10)
+    start, index, value, impulse = np.zeros(4, np.int64), np.zeros(200, np.int32), np.full((200, 4), np.nan, np.float32), np.zeros(chosen.size)
+    list_loads(force, chosen, seconds, start, index, value, impulse)
     assert (np.diff(start) % 4 == 0).all() and start[2] == start[1]
-    back = np.zeros((12, 30))
+    back = np.zeros((30, 12))
     for q in range(3):
         for e in range(start[q], start[q + 1]):
-            assert loaded[index[e]]
-            back[4 * q:4 * q + 4, index[e]] += value[e]
-    assert np.array_equal(back[:10], force) and not back[10:].any()
-    top = np.zeros((3, 30), np.float32)
-    envelope(force, 4, top)
-    assert np.array_equal(top, [force[i:i + 4].max(axis=0) for i in (0, 4, 8)])
+            assert index[e] in chosen
+            back[index[e], 4 * q:4 * q + 4] += value[e]
+    assert np.array_equal(back, force[:, :12])
+    np.testing.assert_allclose(impulse, force[chosen, :10].astype(float) @ seconds, rtol=1e-12)
 
 
-def test_percentile_of_a_region_leaves_out_one_percent_of_the_area() -> None:
-    rng, pressure, triangle, area = field(frames=1, m=4000, seed=6)
-    region, femur_region = rng.integers(-1, 4, 4000), rng.integers(-1, 4, 25)
-    wanted = np.array([True, False, True, True])
-    value, size = np.empty(4001, np.float32), np.empty(4001)
-    own, other = np.empty(4001, np.int64), np.empty(4001, np.int64)
-    count = list_triangles(pressure[0], triangle[0], area, region, femur_region, wanted, 0, value, size, own, other)
-    out = np.zeros(4)
-    region_percentiles(value, size, own, other, count, 0.01, wanted, out)
-    below = np.where(triangle[0] >= 0, femur_region[triangle[0]], -1)
-    for r in range(4):
-        inside = ((region == r) | (below == r)) & (pressure[0] > 0.0)
-        order = np.argsort(pressure[0][inside])
-        total = np.cumsum(area[inside][order])
-        expected = pressure[0][inside][order][np.searchsorted(total, 0.99 * total[-1])]
-        assert out[r] == (expected if wanted[r] else 0.0)
+@pytest.mark.parametrize("seed", [6, 7])
+def test_percentiles_leave_out_one_percent_of_the_area(seed: int) -> None:
+    sizes = (2000, 0, 900, 30, 700)
+    rng, pressure, triangle, area, region = contact(seed, sizes)
+    first, femur_region = np.append(0, np.cumsum(sizes)), rng.integers(-1, REGIONS, FEMUR)
+    size = np.geomspace(1.0, 3.0, FRAMES)[rng.permutation(FRAMES)].astype(np.float32)
+    pressure = [p * size[:, None] for p in pressure]
+    pressure[2][:] = np.where(pressure[2] > 0.0, 0.05, 0.0)
+    region[:2000] = np.where(region[:2000] == 3, -1, region[:2000])
+    top, percentile, mean = np.zeros((REGIONS, FRAMES)), np.zeros((REGIONS, FRAMES)), np.zeros((REGIONS, FRAMES))
+    for t in range(FRAMES):
+        p, k = np.concatenate([p[t] for p in pressure]), np.concatenate([k[t] for k in triangle])
+        below = np.where(k >= 0, femur_region[k], -1)
+        for r in range(REGIONS):
+            inside = np.flatnonzero(((region == r) | (below == r)) & (p > 0.0))
+            weight = area[inside] * ((region[inside] == r).astype(float) + (below[inside] == r))
+            order = np.argsort(p[inside])
+            total = np.cumsum(weight[order])
+            top[r, t] = p[inside].max()
+            percentile[r, t] = p[inside][order][np.searchsorted(total, 0.99 * total[-1])]
+            mean[r, t] = (weight * p[inside]).sum() / weight.sum()
+    left = np.zeros((REGIONS, WIDE), np.float32)
+    left[:, :FRAMES] = top
+    peak, average = np.zeros(REGIONS), np.zeros(REGIONS)
+    pressure_peaks(fixed(pressure), fixed(triangle), first, area, region, femur_region, 0.01, left, peak, average)
+    frame = percentile.argmax(axis=1)
+    np.testing.assert_allclose(peak, percentile[np.arange(REGIONS), frame])
+    np.testing.assert_allclose(average, mean[np.arange(REGIONS), frame], rtol=1e-6)

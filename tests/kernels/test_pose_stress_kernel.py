@@ -12,6 +12,7 @@ from kneeload.contact import pair
 from kneeload.contact.springs import triangle_geometry
 from kneeload.kernels import pose_area, pose_stress, spline_lanes
 from kneeload.kernels.options import kernel
+from kneeload.subject.distance import evaluate
 from kneeload.subject.level_set import LevelSet
 from kneeload.subject.surface import ArticularSurface, LayerMaterial, TriangleMesh
 
@@ -112,7 +113,7 @@ def test_random_poses(nonlinear, along_casting):
         rot, shift = pose(height)
         sums, pressure, depth = found(rot, shift, surface, nonlinear, along_casting)
         want, want_pressure, touching = naive(rot, shift, surface, nonlinear, along_casting)
-        np.testing.assert_allclose(pressure, want_pressure, rtol=1e-6, atol=1e-7)
+        np.testing.assert_allclose(pressure, want_pressure, rtol=1e-6, atol=1e-5)  # 3e-6 mm deep
         np.testing.assert_allclose(np.delete(sums[:10], 6), np.delete(want, 6), rtol=1e-6, atol=1e-6 * max(np.abs(want).max(), 1e-3))
         assert sums[6] == pytest.approx(touching, abs=0.01 * surface.areas.sum())
         assert np.all((depth > 0.0) == (pressure > 0.0))
@@ -135,6 +136,51 @@ def test_a_layer_that_varies_is_read_where_the_triangle_lies():
     np.testing.assert_allclose(pressure[pressed] * (LAYER / MODULUS + layer / TARGET_MODULUS), depth[pressed], rtol=1e-6)
 
 
+def _rippled():
+    """The curved target, rippled as a scanned surface is: 0.03 mm every 7 mm."""
+    x, y, z = nodes()
+    return smooth(phi((x, y, z)) + 0.03 * np.sin(0.9 * x) * np.cos(0.8 * z), TARGET_LAYER + 0.0 * x)
+
+
+def _in_double(rot, shift, surface, level):
+    """Force, moment, area, normal force, energy (as in sums) in double precision by numpy, depth along the target's normal."""
+    centre, normal, area = triangle_geometry(surface.mesh)
+    value, slope_there = evaluate(level, centre @ rot.T + shift)
+    along = ((normal @ rot.T) * slope_there).sum(axis=1)
+    counts = along < -0.2 * np.linalg.norm(slope_there, axis=1)
+    depth = np.where(counts, np.maximum(-value, 0.0), 0.0)
+    pressure = depth / (LAYER / MODULUS + TARGET_LAYER / TARGET_MODULUS)
+    load = (pressure * area)[:, None] * slope_there
+    corner = surface.mesh.points[surface.mesh.triangles] @ rot.T + shift
+    corners = np.concatenate([corner, 0.5 * (corner + corner[:, [1, 2, 0]])], axis=1)
+    at = evaluate(level, corners.reshape(-1, 3))[0].reshape(-1, 6)
+    parts = [np.mean([pose_area.part_below(*values[list(three)]) for three in ((3, 4, 5), (0, 3, 5), (1, 4, 3), (2, 5, 4))]) for values in at]
+    whole = (at[:, :3].min(axis=1) >= 0.0) | (at[:, :3].max(axis=1) <= 0.0)
+    below = (area * np.where(whole, value < 0.0, parts))[counts].sum()
+    return np.concatenate([load.sum(axis=0) @ rot, np.cross(centre @ rot.T, load).sum(axis=0) @ rot, [below, (pressure * area).sum(), (0.5 * pressure * depth * area).sum()]]), depth
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_sums_are_those_of_double_precision_to_one_in_a_million(seed):
+    """3,200 triangles of 0.03 mm2 far from the origin of their body: single precision must not be seen in a sum."""
+    rng = np.random.default_rng(seed)
+    surface, level = plate(count=40, half=5.0), _rippled()
+    turn = np.linalg.qr(np.eye(3) + 0.1 * rng.normal(size=(3, 3)))[0]
+    turn = turn * np.sign(np.diag(turn))
+    away = rng.uniform(-40.0, 40.0, 3)  # of the body from the place of contact
+    moved = ArticularSurface(name="plate", body="tibia", mesh=TriangleMesh(points=surface.mesh.points - away, triangles=surface.mesh.triangles),
+                             thickness_mm=surface.thickness_mm, material=surface.material, region=surface.region)
+    shift = turn @ away + [0.3, 0.6, -0.2]
+    sums, _, depth = found(turn, shift, moved, False, False, level)
+    want, deep = _in_double(turn, shift, moved, level)
+    force = np.linalg.norm(want[:3])
+    assert np.count_nonzero(deep) > 500 and np.ptp(deep[deep > 0.0]) > 0.3
+    assert np.linalg.norm(sums[:3] - want[:3]) < 1e-6 * force
+    assert np.linalg.norm(sums[3:6] - want[3:6]) < 1e-6 * np.linalg.norm(want[3:6])
+    np.testing.assert_allclose(sums[6:9], want[6:], rtol=1e-6)
+    np.testing.assert_allclose(depth, deep, atol=3e-6)
+
+
 def test_a_plate_in_parts_has_the_forces_of_the_whole():
     """Blocks, padding and order play no part: a plate of 7 x 7 x 2 triangles with every row left out in turn."""
     surface, (rot, shift) = plate(count=7, half=3.0), pose(0.6)
@@ -143,17 +189,20 @@ def test_a_plate_in_parts_has_the_forces_of_the_whole():
     parts = sum(found(rot, shift, ArticularSurface(
         name="part", body="tibia", mesh=surface.mesh.selected(rest == k), thickness_mm=surface.thickness_mm[rest == k], material=surface.material,
         region=surface.region[rest == k]), False, False)[0] for k in range(14))
-    np.testing.assert_allclose(parts[:9], whole[:9], rtol=1e-12, atol=1e-12 * np.abs(whole).max())
+    np.testing.assert_allclose(parts[:9], whole[:9], rtol=1e-6, atol=1e-6 * np.abs(whole).max())
 
 
 @kernel
 def _look_up(target, points, cells, lanes):
     for j in range(points.shape[0]):
-        cells[j], lanes[j], lanes[j + 64], lanes[j + 128], lanes[j + 192] = spline_lanes.lane_cell(target[4:11], points[j, 0], points[j, 1], points[j, 2])
+        x, y, z = ((points[j, 0] - target[7]) * target[10], (points[j, 1] - target[8]) * target[10], (points[j, 2] - target[9]) * target[10])
+        cells[j], _, _, _, u, v, w = spline_lanes.lane_cell(target[4:7], x - 1.0, y - 1.0, z - 1.0, 0.0, 0.0, 0.0)
+        lanes[j], lanes[j + 64], lanes[j + 128] = spline_lanes.within(u), spline_lanes.within(v), spline_lanes.within(w)
+        lanes[j + 192] = max(abs(u), abs(v), abs(w)) - 0.5
     nz = np.uint64(target[6])
-    for j in range(0, points.shape[0], 8):
-        spline_lanes.level_of_eight(target[0], nz, np.uint64(target[5]) * nz, target[10], cells, lanes, np.uint64(j), np.uint64(0), np.uint64(256))
-        spline_lanes.value_of_eight(target[0], nz, np.uint64(target[5]) * nz, target[10], cells, lanes, np.uint64(j), np.uint64(0), np.uint64(512))
+    for j in range(0, points.shape[0], spline_lanes.LOOK):
+        spline_lanes.level_of_lanes(target[0], nz, np.uint64(target[5]) * nz, np.float32(target[10]), cells, lanes, np.uint64(j), np.uint64(0), np.uint64(256))
+        spline_lanes.value_of_lanes(target[0], nz, np.uint64(target[5]) * nz, np.float32(target[10]), cells, lanes, np.uint64(j), np.uint64(0), np.uint64(512))
 
 
 def _rough():
@@ -163,7 +212,7 @@ def _rough():
 
 
 def _values(target, points):
-    lanes, cells = np.zeros(10 * 64), np.zeros(64, np.int64)
+    lanes, cells = np.zeros(10 * 64, np.float32), np.zeros(64, np.int32)
     _look_up(target, points, cells, lanes)
     rows = lanes.reshape(10, 64)
     return rows[4], rows[5:8].T, rows[8], rows[3]
@@ -173,7 +222,7 @@ def _weight(u):
     return 0.75 - u * u if abs(u) <= 0.5 else 0.5 * (1.5 - abs(u)) ** 2 if abs(u) < 1.5 else 0.0
 
 
-def test_eight_points_at_once_against_the_sum_over_all_taps():
+def test_many_points_at_once_against_the_sum_over_all_taps():
     level = _rough()
     points = ORIGIN + SPACING * RNG.uniform(1.0, np.array(SHAPE) - 2.0, (64, 3))
     value, gradient, alone, beyond = _values(pair._smooth(level), points)
@@ -184,8 +233,8 @@ def test_eight_points_at_once_against_the_sum_over_all_taps():
         return sum(level.coefficients[i, j, k] * _weight(at[0] - i) * _weight(at[1] - j) * _weight(at[2] - k) for i in near[0] for j in near[1] for k in near[2])
 
     want = np.array([by_hand(p) for p in points])
-    np.testing.assert_allclose(value, want, rtol=1e-12, atol=1e-12)
-    np.testing.assert_allclose(alone, value, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(value, want, atol=1e-6)
+    np.testing.assert_allclose(alone, value, atol=1e-6)
     assert np.all(beyond <= 0.0) and np.all(_values(pair._smooth(level), points + 100.0)[3] > 0.0)
     for axis in range(3):
         step = np.eye(3)[axis] * 1e-6
