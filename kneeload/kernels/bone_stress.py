@@ -10,6 +10,7 @@ from kneeload.kernels.options import kernel, kernel_strict
 WHOLE = 32  # numbers in the inner loops of compiled sums: rows of influence are filled up to a multiple of it
 GROUP = 16  # frames whose largest forces bound their stress together
 BOUNDS = 8  # groups that are worked on together
+NONE = np.int64(0)  # a plain 0 would compile what takes it for that number too
 SLACK = np.float32(1.0 + 1e-5)  # on bounds of single-precision sums of non-negative numbers
 
 
@@ -45,7 +46,7 @@ def add_stimulus(start, index, value, field, exponent, seconds, day, largest):
     """
     power, total, sums = np.float32(exponent), np.empty((FRAMES, field.shape[1]), np.float32), np.zeros(field.shape[1])
     for q in range(start.shape[0] - 1):
-        add_rows(index, value, start[q], start[q + 1], field, 0, total)
+        add_rows(index, value, start[q], start[q + 1], field, NONE, total)
         for t in range(FRAMES * q, min(FRAMES * (q + 1), seconds.shape[0])):
             row, weight = total[t - FRAMES * q], seconds[t]
             for b in range(row.shape[0]):
@@ -165,7 +166,7 @@ def _peaks_below(force, chosen, field, depths, point, below):
             for r in range(point.shape[0]):
                 column[r // FRAMES * size + c, r % FRAMES] = row[point[r]]
         for f in range(fours):
-            add_rows(everyone, column, f * size, (f + 1) * size, force, 0, under)
+            add_rows(everyone, column, f * size, (f + 1) * size, force, NONE, under)
             for i in range(min(FRAMES, point.shape[0] - FRAMES * f)):
                 below[FRAMES * f + i, k] = under[i, _largest(under[i])]
 
@@ -190,7 +191,7 @@ def find_peaks(start, index, value, force, chosen, field, crest, depths, begin, 
         if first + BOUNDS > groups:
             top[:, groups - first:] = np.float32(0.0)
         for k in range(depths.shape[0]):
-            _add_bounds(chosen, top, crest[depths[k]], 0, coarse)
+            _add_bounds(chosen, top, crest[depths[k]], NONE, coarse)
             for r in range(regions):
                 most = np.float32(0.0)
                 for g in range(BOUNDS):

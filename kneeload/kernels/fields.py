@@ -70,7 +70,7 @@ def _read_chunk(table, start, size, turn, shift, more, soft, nonlinear, rot, own
     area mm2, load N, force (3) N, load times arm (3) N mm. own (4 CHUNK,): normal (frame of the body) and area of each; origin (3,) mm of the body."""
     if nonlinear is None:
         return _read(table, start, size, turn, shift, more, soft, False, rot, own, grid, origin, found, node)
-    else:  # noqa: RET505 - only a whole branch is left out when the other law is compiled
+    else:
         return _read(table, start, size, turn, shift, more, soft, True, rot, own, grid, origin, found, node)
 
 

@@ -18,11 +18,11 @@ FIVE, LOW = np.uint64(5), np.uint64(31)  # of the numbers in `landing`
 
 
 @kernel
-def find_loaded(bits, first, rows, some, hit):
-    """Write the columns of bits (T, m) that are not zero in some of the rows from `first` on to hit (m + 1,); return how many they are. some (m,): room."""
+def find_loaded(bits, first, last, some, hit):
+    """Write the columns of bits (T, m) that are not zero in some of the rows first to last - 1 to hit (m + 1,); return how many they are. some (m,): room."""
     size, count = bits.shape[1], 0
     some[:size] = bits[first]
-    for t in range(first + 1, first + rows):
+    for t in range(first + 1, last):
         row = bits[t]
         for j in range(size):
             some[j] |= row[j]
@@ -83,13 +83,13 @@ def gather(pressure, triangle, first, area, region, patch, start, target, share,
         p, touched = pressure[s], triangle[s]
         if p.shape[1] == 0:
             continue
-        count = 0
+        count = np.int64(0)  # a plain 0 would compile `_add_field` for that number too; likewise below
         for j in range(p.shape[1]):
             slot[j] = -1
         bits = p.view(np.int32)
         for begin in range(0, p.shape[0], LANES):
             end = min(begin + LANES, p.shape[0])
-            for m in range(find_loaded(bits, begin, end - begin, some, hit)):
+            for m in range(find_loaded(bits, begin, end, some, hit)):
                 j = hit[m]
                 if slot[j] < 0:
                     slot[j], who[count], used[count, 0], used[count, 1] = count, j, begin // WIDTH * WIDTH, begin // WIDTH * WIDTH
@@ -174,7 +174,7 @@ def _percentile(value, size, count, share):
 @kernel
 def _read_frame(p, touched, bits, some, hit, t, first, area, region, femur_region, wanted, value, size, count):
     """Append the loaded triangles of frame t of a field to the lists value, size (R, n) of the regions wanted (R,), which have count (R,) entries."""
-    for m in range(find_loaded(bits, t, 1, some, hit)):
+    for m in range(find_loaded(bits, t, t + 1, some, hit)):
         j = hit[m]
         r, k = region[first + j], touched[t, j]
         if r >= 0 and wanted[r]:
@@ -202,10 +202,10 @@ def pressure_peaks(pressure, triangle, first, area, region, femur_region, share,
     value, size = np.empty((regions, room), np.float32), np.empty((regions, room))
     for r in range(regions):
         while True:
-            t = 0
+            t = np.int64(0)
             for k in range(left.shape[1]):
                 if left[r, k] > left[r, t]:
-                    t = k
+                    t = np.int64(k)
             if not left[r, t] > peak[r]:
                 break
             for k in range(regions):
