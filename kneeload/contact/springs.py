@@ -18,7 +18,6 @@ from kneeload.subject.level_set import LevelSet
 from kneeload.subject.surface import TriangleMesh
 
 Array = NDArray[np.float64]
-CLUSTER = 8  # blocks per cluster
 LINE = 16  # single-precision numbers in a cache line
 BAND_SPACINGS = (-1.5, 1.2)  # level set at the nodes around which expansions are kept, over their distance
 
@@ -111,12 +110,6 @@ def _flat(values: NDArray, dtype: type) -> NDArray:
     return flat
 
 
-def _clusters(blocks_per_group: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Borders of the clusters, counted in blocks: none runs over the end of a group."""
-    first = np.concatenate([[0], np.cumsum(blocks_per_group)])
-    return np.concatenate([*(np.arange(i, j, CLUSTER) for i, j in zip(first[:-1], first[1:])), first[-1:]]).astype(np.int64)
-
-
 def build_springs(castings: Sequence[Casting]) -> SpringSet:
     """Return the springs of casting surfaces; those with `outward` must come last.
 
@@ -126,8 +119,8 @@ def build_springs(castings: Sequence[Casting]) -> SpringSet:
     start = np.concatenate([[0], np.cumsum([len(c.mesh.triangles) for c in castings])]).astype(np.int64)
     orders = [_in_blocks(casting) for casting in castings]
     blocks = np.array([len(slots) // BLOCK for slots, _ in orders], dtype=np.int64)
-    group, clusters = np.concatenate([[0], np.cumsum(blocks)]), _clusters(blocks)
-    spring, sphere, cluster = np.empty(group[-1] * COLUMNS * BLOCK, np.float32), np.empty((group[-1], 10)), np.empty((len(clusters) - 1, 4))
+    group = np.concatenate([[0], np.cumsum(blocks)])
+    spring, sphere = np.empty(group[-1] * COLUMNS * BLOCK, np.float32), np.empty((group[-1], 10))
     farthest = 0.0
     for casting, (slots, real), block in zip(castings, orders, group):
         nothing = np.zeros(len(slots) and len(casting.mesh.triangles))
@@ -135,9 +128,9 @@ def build_springs(castings: Sequence[Casting]) -> SpringSet:
         outward = np.zeros_like(casting.mesh.centroids) if casting.outward is None else casting.outward
         farthest = max(farthest, fill_blocks(
             slots, real, triangle_geometry(casting.mesh), (_fixed(casting.compliance), _fixed(casting.thickness_mm), _fixed(soft)), _fixed(outward),
-            float(casting.growth_per_mpa), int(block), spring, sphere, clusters, cluster, int(np.searchsorted(clusters, block))))
+            float(casting.growth_per_mpa), int(block), spring, sphere))
     return SpringSet(
-        names=tuple(c.name for c in castings), arrays=(spring, group, sphere, clusters, cluster),
+        names=tuple(c.name for c in castings), arrays=(spring, group, sphere),
         home=np.concatenate([slots + first for (slots, _), first in zip(orders, start)]).astype(np.int64), start=start,
         side=np.array([int("lateral" in c.name) for c in castings], np.int64), area=np.concatenate([c.mesh.areas for c in castings]),
         reach_mm=float(np.sqrt(farthest)), movable=sum(c.outward is not None for c in castings),

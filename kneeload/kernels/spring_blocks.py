@@ -96,12 +96,12 @@ def _inserted(first, last, key, order):
 
 
 @kernel_strict
-def fill_blocks(chosen, real, facet, layer, outward, growth, block, spring, sphere, border, cluster, first_cluster):
-    """Write the springs of one surface from block number `block` on, and its clusters from number `first_cluster` on; returns the square of the farthest spring (mm2).
+def fill_blocks(chosen, real, facet, layer, outward, growth, block, spring, sphere):
+    """Write the springs of one surface from block number `block` on; returns the square of the farthest spring (mm2).
 
     chosen: (8 b,) triangle of each spring, of which the first `real` carry load; the rest only fill the last block up.
     facet: (centre (m, 3) mm, normal (m, 3), area (m,) mm2). layer: (compliance mm/MPa, thickness mm, soft compliance mm/MPa), (m,) each. outward: (m, 3).
-    spring, sphere, cluster: as in `kneeload.kernels.springs`. border: (c + 1,) blocks at which clusters begin.
+    spring, sphere: as in `kneeload.kernels.springs`.
     """
     centre, normal, area = facet
     compliance, thickness, soft = layer
@@ -122,10 +122,6 @@ def fill_blocks(chosen, real, facet, layer, outward, growth, block, spring, sphe
         for j in range(4, 10):
             mean[j] /= BLOCK
         _around(chosen, b * BLOCK, (b + 1) * BLOCK, centre, mean)
-    c = first_cluster
-    while c < border.size - 1 and border[c] < block + chosen.size // BLOCK:
-        _around(chosen, (border[c] - block) * BLOCK, (border[c + 1] - block) * BLOCK, centre, cluster[c])
-        c += 1
     return farthest
 
 

@@ -11,11 +11,10 @@ Each spring contributes in the frame of the femur its gradient G = dU/dx and its
 of the point is dx = w x r + dt + s de, so the sums F = sum G, B = sum r G', K = sum J' D J (6 x 6, spatial) are enough.
 
 Rows of BLOCK springs stand side by side in memory at constant distances, so that loops over them vectorise with their stores:
-    springs = (spring, group, sphere, cluster_start, cluster)
+    springs = (spring, group, sphere)
         spring: flat (B, COLUMNS, BLOCK): point p (3) mm, normal (3), area mm2, compliance of the casting layers mm/MPa, their thickness mm, outward s (3),
             and of a wedge that stiffens its initial compliance (mm/MPa, not in the former) and growth (1/MPa)
         group: (g + 1,) first block of each surface. sphere: (B, 10) of each block: centre (3) mm, radius mm, mean normal (3), mean outward (3)
-        cluster_start: (c + 1,) first block of each cluster. cluster: (c, 4) centre (3) mm and radius mm of its sphere
     near = (table, chunk_block, chunk_size, chunk_group, due, chosen): what is placed, in chunks of CHUNK springs
         table: flat (chunks, ROWS, CHUNK), frame of the femur: arm r from the origin of the body (3) mm, stiffness times area N/mm, value (mm),
             gradient (3) and Hessian (6: xx, xy, xz, yy, yz, zz) of the level set there, thickness of all layers mm; of a meniscus also theta and
@@ -392,7 +391,7 @@ def place(q, rot, level, springs, femoral_compliance, margin, reach, near, base)
     share x area / (compliance of the casting layers + femoral thickness x femoral_compliance); the share goes smoothly from 0 to 1 as the spring
     turns to face the target (`FACING`). Both are those of the pose of the placing.
     """
-    spring, group, sphere, _, _ = springs
+    spring, group, sphere = springs
     table, chunk_block, chunk_size, chunk_group, due, chosen = near
     if base[14] == 0.0 or base[24] != margin:
         base[23], base[24] = 0.0, margin

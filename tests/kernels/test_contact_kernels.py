@@ -110,7 +110,7 @@ class _Problem:
 
 def _memory(springs_of_body):
     """Arrays near, base and work of the kernels, rows in double precision: derivatives are checked by differences."""
-    _, group, sphere, _, _ = springs_of_body.arrays
+    _, group, sphere = springs_of_body.arrays
     chunks = len(sphere) * springs.BLOCK // springs.CHUNK + len(group) - 1
     near = (np.zeros(chunks * springs.ROWS * springs.CHUNK), np.zeros(chunks * springs.CHUNK // springs.BLOCK, np.int64), np.zeros(chunks, np.int64),
             np.zeros(len(group), np.int64), np.zeros(len(sphere)), np.zeros(len(sphere), np.bool_))
