@@ -32,8 +32,7 @@ from kneeload.bone.patches import (
 )
 from kneeload.contact.cycle import SurfaceField
 from kneeload.errors import InputError
-from kneeload.kernels.bone_stress import WHOLE, fill_crests
-from kneeload.kernels.halfspace import bell_neighbours, spread_rows
+from kneeload.kernels.bone_stress import WHOLE
 from kneeload.kernels.loads import FRAMES, SOURCES, WIDTH, gather, list_loads
 from kneeload.subject.anatomy import MOAKS_REGIONS, KneeAnatomy
 from kneeload.subject.surface import ArticularSurface
@@ -50,35 +49,46 @@ class BoneMap:
     Attributes:
         patches: where force enters.
         samples: surface points of its regions.
-        depths: (d,) mm.
+        radii: (P,) mm; radius of the disc of its area that stands for each patch.
+        depths: (d,) mm; where stress is reported.
+        depth: mm; depth of the daily stimulus.
         begin: (r + 1,) no unit; samples begin[k]:begin[k + 1] belong to the k-th region of the bone.
         regions: (r,) no unit; those regions.
-        influence: (d, P, n) MPa per N; vertical compressive stress under the points (n: up to a multiple of 32, zeros at the end). A row
-            is filled when its patch is first loaded (`complete`): most patches never are, and all rows would take longer than all else.
-        crest: (d, P, n / 32) MPa per N; largest of every 32 numbers of a row of influence.
-        known: (d, P) no unit; True for the rows that are filled.
-        deviation: mm; standard deviation of the bell that each force is spread over, 0 for none (`_bells`).
+        influence: (P, n) MPa per N; vertical compressive stress under the points at the depth of the stimulus (n: up to a multiple of 32, zeros
+            at the end). A row is filled when its patch is first loaded (`complete`): most patches never are, and all rows would take longer than all else.
+        known: (P,) no unit; True for the rows that are filled.
         routes: field name -> route of its force to the patches.
     """
 
     patches: Facets
     samples: Samples
+    radii: NDArray[np.float64]
     depths: NDArray[np.float64]
+    depth: float
     begin: NDArray[np.int64]
     regions: NDArray[np.int64]
     influence: NDArray[np.float32]
-    crest: NDArray[np.float32]
     known: NDArray[np.bool_]
-    deviation: float
     routes: Mapping[str, Route]
 
-    def complete(self, patches: NDArray[np.int64], depths: NDArray[np.int64]) -> None:
-        """Fill the rows of influence of some patches (c,) at these depth numbers, where they are not yet known."""
+    def complete(self, patches: NDArray[np.int64]) -> None:
+        """Fill the rows of influence of some patches (c,), where they are not yet known."""
         with _building:
-            missing = patches[~self.known[depths[:, None], patches].all(axis=0)]
+            missing = patches[~self.known[patches]]
             if missing.size:
-                _fill(self, missing, depths)
-                self.known[np.ix_(depths, missing)] = True
+                points, normals = np.zeros((2, 3, self.influence.shape[1]))
+                points[:, :self.samples.region.shape[0]], normals[:, :self.samples.region.shape[0]] = self.samples.points.T, self.samples.normals.T
+                self.influence[missing] = self._discs(points, normals, missing, self.depth)
+                self.known[missing] = True
+
+    def below(self, points: NDArray[np.int64], patches: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return (d, c, k) MPa per N: stress at all depths below some sample points (k,) under unit forces on some patches (c,)."""
+        places, normals = np.ascontiguousarray(self.samples.points[points].T), np.ascontiguousarray(self.samples.normals[points].T)
+        return np.stack([self._discs(places, normals, patches, float(depth)) for depth in self.depths])
+
+    def _discs(self, points: NDArray[np.float64], normals: NDArray[np.float64], patches: NDArray[np.int64], depth: float) -> NDArray[np.float32]:
+        radii = np.minimum(self.radii, depth / SHALLOWEST)  # a disc too large for its depth counts as a smaller one
+        return fill_discs(points, normals, self.patches.centres, self.patches.normals, radii, patches, np.array([depth]))[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -186,60 +196,19 @@ def load_list(loads: PatchLoads, weight: NDArray[np.float64]) -> LoadList:
     return out
 
 
-def _bells(bone: BoneMap, chosen: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
-    """Return (start, patch, part): the Gaussian bells over which the forces of the chosen patches are spread.
-
-    The femur receives its load triangle by triangle from casting triangles of about its own size, so that neighbouring patches
-    get unequal numbers of them; the bell takes that noise out and leaves the sum.
-    """
-    shape, room = bone.patches, 32 * chosen.shape[0]
-    order = np.argsort(shape.centres[:, 0], kind="stable")
-    place = np.empty_like(order)
-    place[order] = np.arange(order.shape[0])
-    start = np.empty(chosen.shape[0] + 1, np.int64)
-    while True:
-        patch, part = np.empty(room, np.int64), np.empty(room)
-        room = bell_neighbours(order, place[chosen], chosen, shape.centres, shape.normals, shape.areas, bone.deviation, start, patch, part)
-        if room <= patch.shape[0]:
-            return start, patch[:room], part[:room].astype(np.float32)
-
-
-def _fill(bone: BoneMap, chosen: NDArray[np.int64], depths: NDArray[np.int64]) -> None:
-    """Fill the rows of influence of the chosen patches."""
-    source = chosen
-    if bone.deviation > 0.0:
-        start, column, part = _bells(bone, chosen)
-        source, column = np.unique(column, return_inverse=True)
-    shape, samples, count = bone.patches, bone.samples, bone.influence.shape[2]
-    points, normals = np.zeros((3, count)), np.zeros((3, count))
-    points[:, :samples.region.shape[0]], normals[:, :samples.region.shape[0]] = samples.points.T, samples.normals.T
-    rows = fill_discs(points, normals, shape.centres, shape.normals, _radii(shape, bone.depths), source, bone.depths[depths])
-    for depth, row in zip(depths, rows):
-        if bone.deviation > 0.0:
-            spread_rows(row, start, column, part, chosen, bone.influence[depth])
-        else:
-            bone.influence[depth, chosen] = row
-        fill_crests(bone.influence[depth], chosen, bone.crest[depth])
-
-
-def _radii(patches: Facets, depths: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.minimum(np.sqrt(patches.areas / np.pi), depths[0] / SHALLOWEST)  # a coarse triangle counts as a smaller disc
-
-
-def _bone_map(patches: Facets, samples: Samples, routes: dict[str, Route], model: BoneModel, deviation: float = 0.0) -> BoneMap:
-    depths = np.array(sorted({*model.depths_mm, model.stimulus_depth_mm}))
+def _bone_map(patches: Facets, samples: Samples, routes: dict[str, Route], model: BoneModel) -> BoneMap:
     regions, first = np.unique(samples.region, return_index=True)
     points, count = samples.region.shape[0], patches.areas.shape[0]
-    field = np.empty((depths.shape[0], count, -(-points // WHOLE) * WHOLE), np.float32)
-    return BoneMap(patches=patches, samples=samples, depths=depths, begin=np.append(first, points), regions=regions, influence=field,
-                   crest=np.zeros((*field.shape[:2], field.shape[2] // WHOLE), np.float32), known=np.zeros(field.shape[:2], np.bool_), deviation=deviation, routes=routes)
+    return BoneMap(patches=patches, samples=samples, radii=np.sqrt(patches.areas / np.pi), depths=np.array(model.depths_mm),
+                   depth=model.stimulus_depth_mm, begin=np.append(first, points), regions=regions, influence=np.empty((count, -(-points // WHOLE) * WHOLE), np.float32),
+                   known=np.zeros(count, np.bool_), routes=routes)
 
 
 def _femur(surface: ArticularSurface, model: BoneModel) -> tuple[BoneMap, Landing]:
     shape = facets(surface.mesh)
     landing, patches = articular_patches(shape, surface.region, model.patch_mm)
     samples = region_samples(shape, surface.region, border(surface.mesh, surface.region), model.points_per_region)
-    return _bone_map(patches, samples, {}, model, 0.75 * model.patch_mm), landing
+    return _bone_map(patches, samples, {}, model), landing
 
 
 def _patella(surface: ArticularSurface, model: BoneModel) -> BoneMap:
@@ -320,8 +289,7 @@ def _strip(tibia: BoneMap) -> NDArray[np.float64]:
     if not points.size:
         return np.zeros(shape.areas.shape[0])
     weight = samples.areas[points] / samples.areas[points].sum()
-    rows = fill_discs(np.ascontiguousarray(samples.points[points].T), np.ascontiguousarray(samples.normals[points].T), shape.centres,
-                      shape.normals, _radii(shape, tibia.depths), np.arange(shape.areas.shape[0]), tibia.depths)
+    rows = tibia.below(points, np.arange(shape.areas.shape[0]))
     return (rows.mean(axis=0, dtype=np.float64) * weight).sum(axis=1)
 
 
@@ -374,7 +342,7 @@ def field_loads(knee: KneeMap, pressure: Pressures, triangle: Triangles) -> Fiel
     force, peak = np.zeros((REGIONS + 1, wide)), np.zeros((REGIONS + 1, wide), np.float32)
     from_, land = knee.sources, knee.landing
     bad, field = gather(pressure, triangle, from_.first, from_.area, from_.region, from_.patch, from_.start, from_.target, from_.share, land.code,
-                        land.centres, land.labelled, land.labelled_patch, *forces, loaded, force, peak)
+                        land.centres, land.labelled, land.labelled_patch, land.patch_region, *forces, loaded, force, peak)
     if bad:
         raise InputError("contact pressure", where=FIELDS[field], got=f"{bad} values below zero or not finite", allowed="0 MPa or more",
                          why="contact only pushes")

@@ -27,7 +27,7 @@ from kneeload.bone.day import SECONDS_PER_DAY, check_day, daily_cycles
 from kneeload.bone.model import BoneModel
 from kneeload.contact.cycle import ContactCycle, SurfaceField
 from kneeload.errors import InputError, check_range
-from kneeload.kernels.bone_stress import add_stimulus, area_quantiles, find_peaks
+from kneeload.kernels.bone_stress import add_stimulus, area_quantiles, find_peaks, stress_below
 from kneeload.kernels.loads import pressure_peaks
 from kneeload.motion.motion import Motion
 from kneeload.subject.anatomy import KneeAnatomy
@@ -46,7 +46,8 @@ class BoneLoad:
 
     Attributes:
         activities: names of the activities of the person's day.
-        peak_stress: (R,) MPa; peak compressive stress in the subchondral bone over the activity of the case.
+        peak_stress: (R,) MPa; peak compressive stress in trabecular bone over the activity of the case: the largest at the depth of the stimulus, which is
+            that of the first trabecular layer, or, where that is more, deeper below the same point (bone between the plateaus is loaded from its sides).
         peak_contact_pressure: (R,) MPa; peak articular pressure over that region, same activity.
         mean_contact_pressure: (R,) MPa; mean pressure of the triangles of the region that touch at the frame of that peak, same activity.
         daily_dose: (R,) MPa s per day; time integral of the region's mean contact stress, all activities of the day. Mean contact stress is
@@ -54,7 +55,7 @@ class BoneLoad:
             bone below its strip, averaged over area and depths.
         dose_by_activity: (R, A) MPa s per day.
         depth_mm: (D,) mm below the surface at which `stress_depth` is given.
-        stress_depth: (R, D) MPa; peak compressive stress under the most loaded point of the region.
+        stress_depth: (R, D) MPa; peak compressive stress under the point of that peak.
         standard_stimulus: (R, 2) MPa or None; mean and largest value over the region of the stimulus below if the day were STANDARD_DAY:
             how hard this knee is loaded, whatever the number of steps.
         stimulus: (R,) MPa or None; daily stress stimulus, area mean over the region. At each point it is the power mean over the 24 hours
@@ -220,20 +221,21 @@ class _Stimulus:
 
 
 def _stimulus(knee: KneeMap, model: BoneModel, runs: list[_Run], case: _Loaded) -> tuple[_Stimulus, _Stimulus, dict[str, NDArray[np.float32]]]:
-    """Return the stimulus of the person's day and of the standard day, and by bone the largest stress (n,) MPa of the case's activity at
-    the depth of the stimulus, if that activity is in one of the days."""
+    """Return the stimulus of the person's day and of the standard day, and by bone the largest stress (n,) MPa at its depth in the case's activity."""
     days = tuple(_Stimulus(mean=np.zeros(REGIONS), quantiles=np.zeros((REGIONS, STIMULUS_QUANTILES.shape[0]))) for _ in range(2))
     largest: dict[str, NDArray[np.float32]] = {}
-    for name in BONES if runs else ():
+    amounts = [(run.loaded, run.amount, run.standard_amount) for run in runs]
+    if all(run.loaded is not case for run in runs):
+        amounts.append((case, 0.0, 0.0))
+    for name in BONES:
         bone: BoneMap = getattr(knee, name)
-        depth = np.flatnonzero(bone.depths == model.stimulus_depth_mm)
-        power = np.zeros((2, bone.influence.shape[2]))
-        for run in runs:
-            loads, patches, top, once = run.loaded.lists[name], _patches(run.loaded, name), np.zeros(power.shape[1], np.float32), np.zeros(power.shape[1])
-            bone.complete(patches.chosen, depth)
-            add_stimulus(loads.start, loads.index, loads.value, bone.influence[depth[0]], model.stimulus_exponent, run.loaded.seconds / SECONDS_PER_DAY, once, top)
-            power += np.outer((run.amount, run.standard_amount), once)
-            if run.loaded is case:
+        power = np.zeros((2, bone.influence.shape[1]))
+        for loaded, amount, standard_amount in amounts:
+            loads, patches, top, once = loaded.lists[name], _patches(loaded, name), np.zeros(power.shape[1], np.float32), np.zeros(power.shape[1])
+            bone.complete(patches.chosen)
+            add_stimulus(loads.start, loads.index, loads.value, bone.influence, model.stimulus_exponent, loaded.seconds / SECONDS_PER_DAY, once, top)
+            power += np.outer((amount, standard_amount), once)
+            if loaded is case:
                 largest[name] = top
         for day, value in zip(days, power ** (1.0 / model.stimulus_exponent)):
             mean, quantiles = np.empty(bone.regions.shape[0]), np.empty((bone.regions.shape[0], STIMULUS_QUANTILES.shape[0]))
@@ -248,25 +250,17 @@ def _patches(loaded: _Loaded, name: str) -> PatchLoads:
 
 
 def _case_stress(knee: KneeMap, case: _Loaded, largest: Mapping[str, NDArray[np.float32]], model: BoneModel) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return (15,) peak stress and (15, D) stress under the most loaded point of each region, MPa; see `find_peaks`."""
+    """Return (15,) peak stress from the depth of the stimulus down and (15, D) peak stress under the point where it is, MPa."""
     peak, by_depth = np.zeros(REGIONS), np.zeros((REGIONS, len(model.depths_mm)))
     for name in BONES:
         bone: BoneMap = getattr(knee, name)
-        loads, patches = case.lists[name], _patches(case, name)
-        if not patches.chosen.size or not bone.regions.size:
-            continue
-        depths = np.flatnonzero(np.isin(bone.depths, model.depths_mm))
-        bone.complete(patches.chosen, depths)
-        others, known = depths, np.zeros(bone.influence.shape[2], np.float32)
-        if name in largest and model.stimulus_depth_mm in model.depths_mm:
-            others, known = depths[bone.depths[depths] != model.stimulus_depth_mm], largest[name]
-        count = bone.regions.shape[0]
-        best, point, below = np.empty(count, np.float32), np.empty(count, np.int64), np.empty((count, others.shape[0]), np.float32)
-        find_peaks(loads.start, loads.index, loads.value, patches.force, patches.chosen, bone.influence, bone.crest, others, bone.begin, known, best, point,
-                   below)
-        under = np.empty((count, depths.shape[0]))
-        under[:, np.isin(depths, others)], under[:, ~np.isin(depths, others)] = below, known[point][:, None]
-        by_depth[bone.regions], peak[bone.regions] = under, under.max(axis=1)
+        patches, count = _patches(case, name), bone.regions.shape[0]
+        if patches.chosen.size and count:
+            point, top, below = np.empty(count, np.int64), np.empty(count, np.float32), np.empty((bone.depths.shape[0], count), np.float32)
+            find_peaks(largest[name], bone.begin, point, top)
+            stress_below(patches.force, patches.chosen, bone.below(point, patches.chosen), below)
+            deep = below[bone.depths >= bone.depth].max(axis=0, initial=0.0)
+            peak[bone.regions], by_depth[bone.regions] = np.maximum(top, deep), below.T
     return peak, by_depth
 
 

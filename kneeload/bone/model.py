@@ -28,7 +28,7 @@ class BoneModel:
     stimulus_depth_mm: float = 3.0
     stimulus_exponent: float = 4.0
     patch_mm: float = 1.5
-    points_per_region: int = 60
+    points_per_region: int = 100
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "depths_mm", tuple(self.depths_mm))

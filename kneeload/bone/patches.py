@@ -121,6 +121,7 @@ class Landing:
         centres: (k, 3) mm, frame of the bone.
         labelled: (c,) no unit; triangles that carry patches.
         labelled_patch: (c,) no unit; patches of those.
+        patch_region: (P,) no unit; region of each patch, -1 for none: no patch reaches over a border of regions.
     """
 
     region: NDArray[np.int64]
@@ -129,6 +130,7 @@ class Landing:
     centres: Array
     labelled: NDArray[np.int64]
     labelled_patch: NDArray[np.int64]
+    patch_region: NDArray[np.int64]
 
 
 def articular_patches(shape: Facets, region: NDArray[np.int8], size_mm: float) -> tuple[Landing, Facets]:
@@ -136,15 +138,16 @@ def articular_patches(shape: Facets, region: NDArray[np.int8], size_mm: float) -
 
     A triangle outside all regions (bone beside the cartilage of a closed mesh) feeds the patch of the nearest triangle that has one.
     """
-    labelled = np.flatnonzero(region >= 0)
-    if not labelled.size:
-        labelled = np.arange(region.shape[0])
-    number, count = _numbered(shape, size_mm, labelled)
+    parts = [np.flatnonzero(region == r) for r in np.unique(region[region >= 0])] or [np.arange(region.shape[0])]
+    numbers, counts = zip(*(_numbered(shape, size_mm, part) for part in parts))
+    first = np.append(0, np.cumsum(counts))
+    labelled, number = np.concatenate(parts), np.concatenate([n + f for n, f in zip(numbers, first)])
     patch = np.full(region.shape[0], -1)
     patch[labelled] = number
     code = np.where(patch < 0, -1, 32 * patch + region + 1).astype(np.int32)
-    landing = Landing(region=region.astype(np.int64), patch=patch, code=code, centres=shape.centres, labelled=labelled, labelled_patch=number)
-    return landing, _merged(shape, number, count, labelled)
+    landing = Landing(region=region.astype(np.int64), patch=patch, code=code, centres=shape.centres, labelled=labelled, labelled_patch=number,
+                      patch_region=np.repeat([int(region[part[0]]) for part in parts], counts))
+    return landing, _merged(shape, number, int(first[-1]), labelled)
 
 
 def nearest(points: Array, chosen: NDArray[np.int64], places: Array) -> NDArray[np.int64]:

@@ -76,52 +76,6 @@ def fill_influence(points, normals, sources, source_normals, radii, chosen, dept
 
 
 @kernel
-def bell_neighbours(order, place, chosen, centres, normals, areas, deviation, start, column, weight):
-    """Fill the Gaussian bells of the patches chosen (c,): patches column[start[k]:start[k + 1]] with parts weight of the load, which add up to 1.
-
-    order (p,): patch numbers by rising x; place (c,): where each chosen patch stands in it. Counted are patches within 2.5 deviations (mm)
-    that face the same way, by their area. Returns how many entries there are; those beyond the size of column are counted, not written.
-    """
-    reach, entries = 2.5 * deviation, 0
-    for k in range(chosen.shape[0]):
-        own, first, total = chosen[k], entries, 0.0
-        start[k] = first
-        for way in (-1, 1):
-            m = place[k] if way == 1 else place[k] - 1
-            while 0 <= m < order.shape[0]:
-                other = order[m]
-                dx, dy, dz = centres[other, 0] - centres[own, 0], centres[other, 1] - centres[own, 1], centres[other, 2] - centres[own, 2]
-                if abs(dx) > reach:
-                    break
-                m += way
-                square = dx * dx + dy * dy + dz * dz
-                facing = normals[own, 0] * normals[other, 0] + normals[own, 1] * normals[other, 1] + normals[own, 2] * normals[other, 2]
-                if square <= reach * reach and (facing > 0.0 or other == own):
-                    value = (areas[other] + 1e-12) * math.exp(-0.5 * square / (deviation * deviation))
-                    total += value
-                    if entries < column.shape[0]:
-                        column[entries], weight[entries] = other, value
-                    entries += 1
-        for e in range(first, min(entries, column.shape[0])):
-            weight[e] /= total
-    start[chosen.shape[0]] = entries
-    return entries
-
-
-@kernel
-def spread_rows(field, start, column, weight, place, out):
-    """Fill row place[k] of out (p, n) with the sum of weight[e] * field[column[e]], e from start[k] to start[k + 1]; field (c, n)."""
-    for k in range(place.shape[0]):
-        row = out[place[k]]
-        for i in range(row.shape[0]):
-            row[i] = 0.0
-        for e in range(start[k], start[k + 1]):
-            w, source = weight[e], field[column[e]]
-            for i in range(row.shape[0]):
-                row[i] += w * source[i]
-
-
-@kernel
 def _add_point_load(dx, dy, z, force, poisson, stress):
     """Add Boussinesq's stress at (dx, dy, z) from a normal force at the origin; z into the solid, tension positive."""
     square = dx * dx + dy * dy

@@ -14,7 +14,7 @@ STEP = 16  # triangles that are skipped together where none is loaded
 SOURCES = 5  # contact fields of a knee
 MOST = np.float32(1e9)  # MPa; beyond it a pressure is no pressure
 ZERO = np.float32(0.0)
-FIVE, LOW = np.uint64(5), np.uint64(31)  # of the numbers in `landing`
+FIVE, LOW, NOWHERE = np.uint64(5), np.uint64(31), np.uint64(0)  # of the numbers in `landing`
 
 
 @kernel
@@ -62,19 +62,19 @@ def _add_field(turned, used, who, count, first, area, region, patch, start, targ
 
 
 @kernel
-def gather(pressure, triangle, first, area, region, patch, start, target, share, landing, femur_centres, labelled, labelled_patch, tibia, patella, femur,
-           loaded, force, peak):
+def gather(pressure, triangle, first, area, region, patch, start, target, share, landing, femur_centres, labelled, labelled_patch, patch_region, tibia, patella,
+           femur, loaded, force, peak):
     """Add the contact of one cycle to the forces of patches and regions; return the count of unusable pressures and the field of the last of them.
 
     pressure, triangle: five fields (T, m) each, m = 0 for one that is not there, MPa and femoral triangle that is touched (-1: none). The others number the
     triangles of all fields through, field s from first[s] on: area mm2, region (-1: none), patch that a triangle feeds, or -1 for target[start:start + 1]
     with the parts share of its force. The last field loads the patella, the others the tibia, all of them the femur: landing[k] is 32 times
     the patch that triangle k of it feeds plus its region (0: none, else 1 more than its number). It is filled here where it is negative, with
-    the patch (labelled_patch (c,)) of the nearest triangle of labelled (c,) by femur_centres (k, 3). Added to: tibia, patella, femur (P, W) N, force
-    (R + 1, W) N; peak (R + 1, W) MPa: largest pressure; the first rows of both are for triangles without region, W is T up to a multiple of 32. loaded (3, p):
+    the patch (labelled_patch (c,)) of the nearest triangle of labelled (c,) by femur_centres (k, 3). patch_region (P,): region of each femoral patch, that of
+    its labelled triangles (-1: none). Added to: tibia, patella, femur (P, W) N, femur zeros on entry, force (R + 1, W) N; peak (R + 1, W) MPa: largest pressure; the first rows of both are for triangles without region, W is T up to a multiple of 32. loaded (3, p):
     set for the patches of the tibia, patella and femur that got force. Negative and non-finite pressures are left out and counted.
     """
-    bad, wrong, most, femur_mark = 0, -1, 0, loaded[2]
+    bad, wrong, most, femur_mark, top = 0, -1, 0, loaded[2], peak.view(np.int32)  # bits of numbers that are not negative rise as they do
     for s in range(SOURCES):
         most = max(most, pressure[s].shape[1])
     hit, some, slot, who = np.empty(most + 1, np.int32), np.empty(most, np.int32), np.empty(most, np.int32), np.empty(most, np.int32)
@@ -115,12 +115,19 @@ def gather(pressure, triangle, first, area, region, patch, start, target, share,
                     n, r, load = code >> FIVE, code & LOW, size * value
                     femur[n, t] += load
                     femur_mark[n] = True
-                    force[r, t] += load
-                    peak[r, t] = max(peak[r, t], value)
+                    top[r, t] = max(top[r, t], bits[t, j])
+                    if r == NOWHERE:  # counts for the patch, not for the region of the patch
+                        force[0, t] += load
+                        force[patch_region[n] + 1, t] -= load
         if s == SOURCES - 1:
             _add_field(turned, used, who, count, first[s], area, region, patch, start, target, share, patella, loaded[1], force, peak)
         else:
             _add_field(turned, used, who, count, first[s], area, region, patch, start, target, share, tibia, loaded[0], force, peak)
+    for i in range(patch_region.shape[0]):
+        if femur_mark[i]:
+            row, total = femur[i], force[patch_region[i] + 1]
+            for t in range(row.shape[0]):
+                total[t] += row[t]
     return bad, wrong
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kneeload.bone.bone_map import PatchLoads, load_list
-from kneeload.kernels.bone_stress import add_stimulus, area_quantiles, fill_crests, find_peaks
+from kneeload.kernels.bone_stress import add_stimulus, area_quantiles, find_peaks, stress_below
 
 FRAMES, PATCHES, POINTS, BEGIN = 150, 50, 64, np.array([0, 5, 27, 42])
 
@@ -35,21 +35,24 @@ def test_stimulus_is_a_weighted_sum_of_powers(exponent: float) -> None:
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-@pytest.mark.parametrize("guess", [True, False])
-def test_peaks_are_those_of_all_frames_points_and_depths(guess: bool, seed: int) -> None:
-    patches, loads, field, dense = case(seed)
-    others = np.array([0, 2] if guess else [0, 1, 2])
-    known = dense[1].max(axis=0).astype(np.float32) if guess else np.zeros(POINTS, np.float32)
-    crest = np.zeros((3, PATCHES, POINTS // 32), np.float32)
-    for depth in range(3):
-        fill_crests(field[depth], patches.chosen, crest[depth])
-    np.testing.assert_array_equal(crest[:, patches.chosen], field[:, patches.chosen].reshape(3, -1, 2, 32).max(axis=3))
-    best, point, below = np.zeros(3, np.float32), np.zeros(3, np.int64), np.zeros((3, others.size), np.float32)
-    find_peaks(loads.start, loads.index, loads.value, patches.force, patches.chosen, field, crest, others, BEGIN, known, best, point, below)
+def test_peaks_are_those_of_all_frames_and_points(seed: int) -> None:
+    _, loads, field, dense = case(seed)
+    top, day = np.zeros(POINTS, np.float32), np.zeros(POINTS)
+    add_stimulus(loads.start, loads.index, loads.value, field[1], 4.0, np.zeros(FRAMES), day, top)
+    point, peak = np.zeros(3, np.int64), np.zeros(3, np.float32)
+    find_peaks(top, BEGIN, point, peak)
     for r in range(3):
-        over = dense[:, :, BEGIN[r]:BEGIN[r + 1]].max(axis=(0, 1))
-        assert point[r] == BEGIN[r] + over.argmax() and best[r] == pytest.approx(over.max(), rel=1e-5)
-    np.testing.assert_allclose(below, dense[others][:, :, point].max(axis=1).T, rtol=1e-5)
+        over = dense[1, :, BEGIN[r]:BEGIN[r + 1]].max(axis=0)
+        assert point[r] == BEGIN[r] + over.argmax() and peak[r] == pytest.approx(over.max(), rel=1e-5)
+    assert not day.any()  # no time, no stimulus
+
+
+@pytest.mark.parametrize("points", [1, 3, 5])
+def test_stress_below_points_is_the_largest_of_all_frames(points: int) -> None:
+    patches, _, field, dense = case(2)
+    chosen, peak = patches.chosen, np.zeros((3, points), np.float32)
+    stress_below(patches.force, chosen, np.ascontiguousarray(field[:, chosen, :points]), peak)
+    np.testing.assert_allclose(peak, dense[:, :, :points].max(axis=1), rtol=1e-5)
 
 
 def test_quantiles_over_area_with_points_that_stand_for_none() -> None:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from kneeload.kernels.halfspace import COSINES, RING_WEIGHTS, RINGS, bell_neighbours, fill_disc_stress, fill_influence, spread_rows
+from kneeload.kernels.halfspace import COSINES, RING_WEIGHTS, RINGS, fill_disc_stress, fill_influence
 
 
 def disc_points(radius: float, rings: int = 40, angles: int = 72) -> np.ndarray:
@@ -98,32 +98,3 @@ def test_tensor_equals_dense_integration() -> None:
     fill_disc_stress(points, centres, forces, radii, 0.3, RINGS, RING_WEIGHTS, got)
     want = naive_disc_stress(points, centres, forces, radii, 0.3)
     np.testing.assert_allclose(got, want, atol=0.005 * np.abs(want).max())  # two quadratures of the same disc
-
-
-def test_bells_add_up_to_one_and_are_those_of_all_pairs() -> None:
-    rng = np.random.default_rng(5)
-    centres, normals, areas = rng.uniform(0, 7, (80, 3)), unit(rng.standard_normal((80, 3))), rng.uniform(0.5, 2.0, 80)
-    chosen, deviation, order = np.array([3, 50, 7]), 1.6, np.argsort(centres[:, 0])
-    place = np.argsort(order)[chosen]
-    start, column, weight = np.zeros(4, np.int64), np.zeros(240, np.int64), np.zeros(240)
-    entries = bell_neighbours(order, place, chosen, centres, normals, areas, deviation, start, column, weight)
-    assert bell_neighbours(order, place, chosen, centres, normals, areas, deviation, start, column[:2].copy(), weight[:2].copy()) == entries  # counted only
-    for k, own in enumerate(chosen):
-        distance = np.linalg.norm(centres - centres[own], axis=1)
-        near = (distance <= 2.5 * deviation) & ((normals @ normals[own] > 0.0) | (np.arange(80) == own))
-        dense = np.where(near, (areas + 1e-12) * np.exp(-0.5 * (distance / deviation) ** 2), 0.0)
-        got = np.bincount(column[start[k]:start[k + 1]], weight[start[k]:start[k + 1]], 80)
-        np.testing.assert_allclose(got, dense / dense.sum(), rtol=1e-12)
-        assert 3 < near.sum() < 70
-
-
-def test_spread_rows_equals_a_dense_product() -> None:
-    rng = np.random.default_rng(6)
-    field, dense = rng.random((6, 37)).astype(np.float32), np.where(rng.random((4, 6)) < 0.5, 0.0, rng.random((4, 6)))
-    dense[2] = 0.0  # a row that nothing feeds
-    start = np.concatenate([[0], np.cumsum((dense > 0.0).sum(axis=1))])
-    out = np.full((9, 37), np.nan, np.float32)
-    place = np.array([8, 0, 3, 4])
-    spread_rows(field, start, np.nonzero(dense)[1], dense[dense > 0.0].astype(np.float32), place, out)
-    np.testing.assert_allclose(out[place], dense @ field, rtol=1e-5)
-    assert np.isnan(out[[1, 2, 5, 6, 7]]).all()

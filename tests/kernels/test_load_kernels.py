@@ -49,14 +49,16 @@ def test_gather_equals_plain_loops() -> None:
     patch, dense, spread = routes(rng)
     femur_region, centres, labelled = rng.integers(-1, REGIONS, FEMUR), rng.random((FEMUR, 3)), np.arange(0, FEMUR, 2)
     femur_region[1::2] = -1
+    patch_region = np.array([0, 3, 1, -1, 0, 2])
     labelled_patch = rng.integers(0, 6, labelled.size)
+    femur_region[labelled] = patch_region[labelled_patch]  # no patch reaches over a border of regions
     near = ((centres[:, None] - centres[labelled]) ** 2).sum(axis=2).argmin(axis=1)
     femur_patch = labelled_patch[near]  # every triangle feeds the patch of the nearest labelled one
     landing = np.full(FEMUR, -1, np.int32)
     landing[labelled] = 32 * labelled_patch + femur_region[labelled] + 1
     tibia, patella, femur = (np.zeros((n, WIDE), np.float32) for n in (12, 12, 6))
     loaded, force, peak = np.zeros((3, 12), np.bool_), np.zeros((REGIONS + 1, WIDE)), np.zeros((REGIONS + 1, WIDE), np.float32)
-    bad, where = gather(fixed(pressure), fixed(triangle), FIRST, area, region, patch, *spread, landing, centres, labelled, labelled_patch,
+    bad, where = gather(fixed(pressure), fixed(triangle), FIRST, area, region, patch, *spread, landing, centres, labelled, labelled_patch, patch_region,
                         tibia, patella, femur, loaded, force, peak)
     want = [np.zeros_like(a, float) for a in (tibia, patella, femur, force, peak)]
     for s, (p, touched) in enumerate(zip(pressure, triangle)):
