@@ -70,7 +70,7 @@ class Chain:
         return solve_cycle(self.result.anatomy, self.result.main.motion.knee_flexion, self.result.main.loads, self.case.contact)
 
     def bone(self) -> BoneLoad:
-        """Stress and dose of the 15 regions over the four activities of the day."""
+        """Stress and dose of the 15 regions over the five activities of the day."""
         day = self.result.day
         cycles = {name: item.contact for name, item in day.items() if item.contact is not None}
         return bone_load(self.result.anatomy, cycles, {name: item.motion for name, item in day.items()}, self.case.subject, "walking", self.case.bone)
@@ -81,7 +81,7 @@ class Chain:
         return lesion_risk(self.result.bone, reference_load(reference_case(self.case)), self.case.subject, self.case.lesion)
 
     def whole(self) -> KneeResult:
-        """The default case: four activities of the day, bone, lesion and pain; anatomy and reference person are remembered."""
+        """The default case: five activities of the day, bone, lesion and pain; anatomy and reference person are remembered."""
         return simulate(self.case)
 
     def walking_alone(self) -> KneeResult:
@@ -96,11 +96,11 @@ class Chain:
 STEPS: dict[str, Callable[[Chain], Any]] = {
     "load level of walking, `joint_loads`, 101 frames": Chain.loads,
     "contact of walking, `solve_cycle`, 101 frames": Chain.contact,
-    "bone, `bone_load`, four activities": Chain.bone,
+    "bone, `bone_load`, five activities": Chain.bone,
     "lesion, `lesion_risk`, 2000 draws": Chain.lesion,
     "whole case without contact, `simulate`": Chain.load_level,
     "whole case, `simulate`, walking alone": Chain.walking_alone,
-    "whole case, `simulate`, four activities": Chain.whole,
+    "whole case, `simulate`, five activities": Chain.whole,
 }
 
 

@@ -41,7 +41,7 @@ def table(rows: list[Measured], size: dict[str, float], about: dict[str, str], r
 def short_table(rows: list[Measured], size: dict[str, float], about: dict[str, str]) -> str:
     """Measure kernels and batches, and return the README's table."""
     fastest = {row.name: row.range_ms[0] for row in rows}
-    named = {"contact of a walking cycle": "contact of walking", "one case, walking alone": "walking alone", "one case, a day of four activities": "four activities"}
+    named = {"contact of a walking cycle": "contact of walking", "one case, walking alone": "walking alone", "one case, a day of five activities": "five activities"}
     lines = [f"| {what} | {min(value for name, value in fastest.items() if part in name and not name.startswith('bone')):.0f} ms |" for what, part in named.items()]
     for what, kind in (("cases per second, walking alone, the same knee", same_knee), ("cases per second, every case another knee", new_knee)):
         one, two = rates(kind)

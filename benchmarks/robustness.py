@@ -41,7 +41,7 @@ from kneeload.subject.level_set import LevelSet
 from kneeload.subject.person import MENISCUS_STATES, CartilageThicknessScale, Subject
 
 Array = NDArray[np.float64]
-ACTIVITIES = ("walking", "standing", "stair_ascent", "stair_descent", "squat")
+ACTIVITIES = ("walking", "standing", "stair_ascent", "stair_descent", "chair_rise", "squat")
 LIE = 5e-3  # unbalanced share of the load in the second evaluation that a frame called converged may have: five times the solver's promise
 LENGTH_MM = 20.0  # turns a moment into a force, as the solver's residual does
 LOAD_FLOOR_N = 20.0  # an unloaded frame is measured by this load, as in the solver

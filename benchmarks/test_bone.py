@@ -23,7 +23,7 @@ ROUNDS = {"rounds": 20, "iterations": 1, "warmup_rounds": 2}
 def walker() -> KneeResult:
     """A person whose day is walking alone."""
     case = Case()
-    return simulate(replace(case, subject=replace(case.subject, stair_flights_per_day=0.0, standing_hours_per_day=0.0)))
+    return simulate(replace(case, subject=replace(case.subject, stair_flights_per_day=0.0, standing_hours_per_day=0.0, chair_rises_per_day=0.0)))
 
 
 def load_of(run: KneeResult) -> BoneLoad:

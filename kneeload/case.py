@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from kneeload.bone.day import daily_cycles
+from kneeload.bone.day import DAY_ACTIVITIES, daily_cycles
 from kneeload.bone.model import BoneModel
 from kneeload.calibration.person import Calibration
 from kneeload.contact.model import ContactModel
@@ -18,8 +18,6 @@ from kneeload.motion.activity import Activity
 from kneeload.motion.gait import GaitChange
 from kneeload.subject.materials import Materials
 from kneeload.subject.person import Subject
-
-DAY_ACTIVITIES = ("walking", "standing", "stair_ascent", "stair_descent")  # what fills the daily dose
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,7 +43,8 @@ class Subject:
     `ldfa_deg` lateral distal femoral angle (higher = varus), `joint_line_convergence_deg` (positive opens laterally, varus),
     posterior slopes positive when the plateau falls posteriorly. Default slopes: MRI means of 285 knees,
     doi 10.1186/s43019-021-00095-2 (men: medial 5.86, lateral 4.41 degrees). Steps: 6,943 a day in healthy older adults,
-    doi 10.2174/1874120701509010157. Flights and standing hours are assumptions (ranges 0-40 flights, 0-12 h).
+    doi 10.2174/1874120701509010157. Chair rises: 60 a day in 140 healthy adults (SD 22, doi 10.1016/j.apergo.2009.04.005). Flights and
+    standing hours are assumptions (ranges 0-40 flights, 0-12 h).
     """
 
     body_mass_kg: float = 80.0
@@ -64,6 +65,7 @@ class Subject:
     steps_per_day: float = 6943.0
     stair_flights_per_day: float = 6.0
     standing_hours_per_day: float = 3.0
+    chair_rises_per_day: float = 60.0
 
     def __post_init__(self) -> None:
         check_range("body mass", self.body_mass_kg, 20.0, 300.0, "kg", where="subject.body_mass_kg", why=_BODY)
@@ -88,6 +90,7 @@ class Subject:
         check_range("steps per day", self.steps_per_day, 0.0, 60000.0, "", where="subject.steps_per_day", why="nobody walks more every day")
         check_range("stair flights per day", self.stair_flights_per_day, 0.0, 400.0, "", where="subject.stair_flights_per_day", why="nobody climbs more every day")
         check_range("standing hours per day", self.standing_hours_per_day, 0.0, 24.0, "hours", where="subject.standing_hours_per_day", why="a day has 24 hours")
+        check_range("chair rises per day", self.chair_rises_per_day, 0.0, 1000.0, "", where="subject.chair_rises_per_day", why="nobody sits down more often")
 
     @property
     def body_weight_n(self) -> float:

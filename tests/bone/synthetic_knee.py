@@ -148,11 +148,12 @@ class Synthetic:
 
 
 def make_synthetic() -> Synthetic:
-    """A day with four activities on one anatomy."""
+    """A day with five activities on one anatomy."""
     anatomy = make_anatomy()
     cycles = {
         "walking": make_cycle(anatomy), "stair_ascent": make_cycle(anatomy, medial=3.6, patellofemoral=5.0),
         "stair_descent": make_cycle(anatomy, medial=4.0, patellofemoral=5.5),
+        "chair_rise": make_cycle(anatomy, medial=2.5, patellofemoral=4.5),
         "standing": make_cycle(anatomy, medial=1.5, lateral=1.2, patellofemoral=0.4),
     }
     motions = {name: make_motion(name, static=name == "standing") for name in cycles}

@@ -39,8 +39,8 @@ def load_of(synthetic: Synthetic, **changes) -> BoneLoad:
 def test_shapes_order_and_signs(synthetic: Synthetic) -> None:
     load = load_of(synthetic)
     count = len(MOAKS_REGIONS)
-    assert load.activities == ("walking", "stair_ascent", "stair_descent", "standing")
-    assert load.dose_by_activity.shape == (count, 4) and load.stress_depth.shape == (count, load.depth_mm.size)
+    assert load.activities == ("walking", "stair_ascent", "stair_descent", "standing", "chair_rise")
+    assert load.dose_by_activity.shape == (count, 5) and load.stress_depth.shape == (count, load.depth_mm.size)
     for name in FIELDS:
         array = getattr(load, name)
         assert np.isfinite(array).all() and (array >= 0.0).all(), name
@@ -67,14 +67,14 @@ def test_regions_feel_the_pressure_above_them(synthetic: Synthetic) -> None:
 def test_doses_add_up_over_activities(synthetic: Synthetic) -> None:
     whole = load_of(synthetic)
     np.testing.assert_allclose(whole.daily_dose, whole.dose_by_activity.sum(axis=1))
-    day = {"walking": 3471.5, "stair_ascent": 42.0, "stair_descent": 42.0, "standing": 10800.0}
+    day = {"walking": 3471.5, "stair_ascent": 42.0, "stair_descent": 42.0, "standing": 10800.0, "chair_rise": 120.0}
     single = [load_of(synthetic, day={activity: amount}).daily_dose for activity, amount in day.items()]
     np.testing.assert_allclose(load_of(synthetic, day=day).daily_dose, np.sum(single, axis=0), rtol=1e-6)
     np.testing.assert_allclose(load_of(synthetic, day={"walking": 200.0}).daily_dose, 2.0 * load_of(synthetic, day={"walking": 100.0}).daily_dose, rtol=1e-6)
 
 
 def test_a_zero_day_has_no_dose_but_a_peak(synthetic: Synthetic) -> None:
-    bed = Subject(steps_per_day=0.0, stair_flights_per_day=0.0, standing_hours_per_day=0.0)
+    bed = Subject(steps_per_day=0.0, stair_flights_per_day=0.0, standing_hours_per_day=0.0, chair_rises_per_day=0.0)
     load = load_of(synthetic, subject=bed)
     assert (load.daily_dose == 0.0).all() and (load.stimulus == 0.0).all() and (load.stimulus_quantiles == 0.0).all()
     assert load.peak_stress.max() > 1.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from synthetic_knee import make_motion
 
@@ -19,9 +21,11 @@ def test_amounts_of_a_day() -> None:
 
 
 def test_a_day_in_bed_and_chair_rises() -> None:
-    bed = Subject(steps_per_day=0.0, stair_flights_per_day=0.0, standing_hours_per_day=0.0)
+    bed = Subject(steps_per_day=0.0, stair_flights_per_day=0.0, standing_hours_per_day=0.0, chair_rises_per_day=0.0)
     assert set(daily_cycles(bed).values()) == {0.0}
-    assert daily_cycles(bed, chair_rises_per_day=37.0)["chair_rise"] == 37.0
+    assert daily_cycles(replace(bed, chair_rises_per_day=37.0))["chair_rise"] == 74.0  # rising and sitting down
+    with pytest.raises(InputError, match="chair_rises_per_day"):
+        replace(bed, chair_rises_per_day=-1.0)
 
 
 def test_days_that_cannot_be() -> None:
