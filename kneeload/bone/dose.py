@@ -105,15 +105,15 @@ def bone_load(anatomy: KneeAnatomy, cycles: Mapping[str, ContactCycle], motions:
                          why="the rest of the day would be without load")
     parts = [(cycles, share)] + ([] if other_cycles is None else [(other_cycles, 1.0 - share)])
     knee = knee_map(anatomy, model)
-    case = _loaded(knee, _fields(cycles, case_activity), motions.get(case_activity))
+    case = load_of_cycle(knee, fields_of(cycles, case_activity), motions.get(case_activity))
     runs = []
     for contact, part in parts:
         for activity in dict.fromkeys((*day, *STANDARD_DAY)):
             own, standard = day.get(activity, 0.0) * part, STANDARD_DAY.get(activity, 0.0) * part
             if own > 0.0 or (standard > 0.0 and activity in contact and activity in motions):
                 known = activity == case_activity and contact is cycles
-                loaded = case if known else _loaded(knee, _fields(contact, activity), motions[activity])
-                _check_frames(activity, loaded, motions[activity])
+                loaded = case if known else load_of_cycle(knee, fields_of(contact, activity), motions[activity])
+                check_frames(activity, loaded, motions[activity])
                 runs.append(_Run(activity=activity, loaded=loaded, amount=own, standard_amount=standard))
     dose = _dose(knee, runs, tuple(day))
     stimulus, standard_stimulus, largest = _stimulus(knee, model, runs, case)
@@ -128,7 +128,7 @@ def bone_load(anatomy: KneeAnatomy, cycles: Mapping[str, ContactCycle], motions:
     return BoneLoad(activities=tuple(day), **arrays)
 
 
-def _fields(cycles: Mapping[str, ContactCycle], activity: str) -> tuple[SurfaceField, ...]:
+def fields_of(cycles: Mapping[str, ContactCycle], activity: str) -> tuple[SurfaceField, ...]:
     if activity not in cycles:
         raise InputError("activity", where="bone_load", got=activity, allowed="one of " + ", ".join(cycles), why="its contact is needed")
     return cycles[activity].fields
@@ -146,7 +146,7 @@ def seconds_per_sample(motion: Motion) -> NDArray[np.float64]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Loaded:
+class Loaded:
     """A cycle: its contact, its loads, by bone the same as lists, and (T,) the time that each frame stands for, as `seconds_per_sample`.
 
     A static pose with equal frames has one frame; `frames` is how many there were.
@@ -160,7 +160,7 @@ class _Loaded:
     frames: int
 
 
-def _loaded(knee: KneeMap, fields: tuple[SurfaceField, ...], motion: Motion | None) -> _Loaded:
+def load_of_cycle(knee: KneeMap, fields: tuple[SurfaceField, ...], motion: Motion | None) -> Loaded:
     pressure, triangle = five(knee, fields)
     frames = pressure[0].shape[0]
     seconds = np.zeros(frames) if motion is None else seconds_per_sample(motion)
@@ -168,7 +168,7 @@ def _loaded(knee: KneeMap, fields: tuple[SurfaceField, ...], motion: Motion | No
         pressure, triangle, seconds = tuple(p[:1] for p in pressure), tuple(k[:1] for k in triangle), seconds.sum(keepdims=True)
     loads = field_loads(knee, pressure, triangle)
     weight = seconds if seconds.shape[0] == loads.frames else np.zeros(loads.frames)
-    return _Loaded(pressure=pressure, triangle=triangle, loads=loads, seconds=seconds, frames=frames,
+    return Loaded(pressure=pressure, triangle=triangle, loads=loads, seconds=seconds, frames=frames,
                    lists={name: load_list(getattr(loads, name), weight) for name in BONES})
 
 
@@ -180,7 +180,7 @@ def _constant(pressure: NDArray[np.float32], triangle: NDArray[np.int32]) -> boo
     return bool((triangle[:, some] == triangle[0, some]).all())
 
 
-def _check_frames(activity: str, loaded: _Loaded, motion: Motion) -> None:
+def check_frames(activity: str, loaded: Loaded, motion: Motion) -> None:
     if motion.time.shape[0] != loaded.frames:
         raise InputError("number of frames", where=activity, got=loaded.frames, allowed=str(motion.time.shape[0]),
                          why="contact and motion describe the same samples")
@@ -191,7 +191,7 @@ class _Run:
     """An activity of the day: its loads, and how often a day and a standard day has it."""
 
     activity: str
-    loaded: _Loaded
+    loaded: Loaded
     amount: float
     standard_amount: float
 
@@ -220,7 +220,7 @@ class _Stimulus:
     quantiles: NDArray[np.float64]
 
 
-def _stimulus(knee: KneeMap, model: BoneModel, runs: list[_Run], case: _Loaded) -> tuple[_Stimulus, _Stimulus, dict[str, NDArray[np.float32]]]:
+def _stimulus(knee: KneeMap, model: BoneModel, runs: list[_Run], case: Loaded) -> tuple[_Stimulus, _Stimulus, dict[str, NDArray[np.float32]]]:
     """Return the stimulus of the person's day and of the standard day, and by bone the largest stress (n,) MPa at its depth in the case's activity."""
     days = tuple(_Stimulus(mean=np.zeros(REGIONS), quantiles=np.zeros((REGIONS, STIMULUS_QUANTILES.shape[0]))) for _ in range(2))
     largest: dict[str, NDArray[np.float32]] = {}
@@ -244,12 +244,12 @@ def _stimulus(knee: KneeMap, model: BoneModel, runs: list[_Run], case: _Loaded) 
     return days[0], days[1], largest
 
 
-def _patches(loaded: _Loaded, name: str) -> PatchLoads:
+def _patches(loaded: Loaded, name: str) -> PatchLoads:
     patches: PatchLoads = getattr(loaded.loads, name)
     return patches
 
 
-def _case_stress(knee: KneeMap, case: _Loaded, largest: Mapping[str, NDArray[np.float32]], model: BoneModel) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _case_stress(knee: KneeMap, case: Loaded, largest: Mapping[str, NDArray[np.float32]], model: BoneModel) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return (15,) peak stress from the depth of the stimulus down and (15, D) peak stress under the point where it is, MPa."""
     peak, by_depth = np.zeros(REGIONS), np.zeros((REGIONS, len(model.depths_mm)))
     for name in BONES:
@@ -264,7 +264,7 @@ def _case_stress(knee: KneeMap, case: _Loaded, largest: Mapping[str, NDArray[np.
     return peak, by_depth
 
 
-def _case_pressure(knee: KneeMap, case: _Loaded) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _case_pressure(knee: KneeMap, case: Loaded) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return (15,) peak (99th area percentile) and mean pressure of each region, MPa, at the frame of its largest peak."""
     peak, mean, from_ = np.zeros(REGIONS), np.zeros(REGIONS), knee.sources
     pressure_peaks(case.pressure, case.triangle, from_.first, from_.area, from_.region, knee.landing.region, 1.0 - PEAK_PERCENTILE, case.loads.peak.copy(),

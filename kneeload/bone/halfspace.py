@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kneeload.errors import InputError
-from kneeload.kernels.halfspace import COSINES, RING_WEIGHTS, RINGS, fill_disc_stress, fill_influence
+from kneeload.kernels.halfspace import COSINES, RING_WEIGHTS, RINGS, fill_influence
+from kneeload.kernels.stress_tensor import fill_disc_stress
 
 Array = NDArray[np.float64]
 SHALLOWEST = 0.8  # radii; nearer to the surface the rule over the disc is off by more than 1 % of the largest stress
@@ -51,12 +52,12 @@ def fill_discs(points: Array, normals: Array, sources: Array, source_normals: Ar
 
 
 def disc_stress(points: Array, centres: Array, forces: Array, radii: Array, poisson_ratio: float) -> Array:
-    """Stress tensor in a flat half-space under discs of uniform normal pressure (Johnson 1985, Contact Mechanics, section 3.2).
+    """Stress tensor in a flat half-space under discs of uniform traction (Johnson 1985, Contact Mechanics, sections 3.2 and 3.6).
 
     Args:
         points: (n, 3) mm; x, y in the surface, z the depth into the solid.
         centres: (p, 2) mm; disc centres in the surface.
-        forces: (p,) N; total force of each disc, pressing into the solid.
+        forces: (p,) N, total force of each disc, pressing into the solid; or (p, 3) N, its parts along x, along y and into the solid.
         radii: (p,) mm.
         poisson_ratio: of the solid, no unit.
 
@@ -64,7 +65,8 @@ def disc_stress(points: Array, centres: Array, forces: Array, radii: Array, pois
         (n, 6) MPa; xx, yy, zz, xy, yz, zx, tension positive.
     """
     out = np.zeros((points.shape[0], 6))
-    fill_disc_stress(points, centres, forces, radii, poisson_ratio, RINGS, RING_WEIGHTS, out)
+    parts = forces if forces.ndim == 2 else np.column_stack([np.zeros((forces.shape[0], 2)), forces])
+    fill_disc_stress(points, centres, np.ascontiguousarray(parts, np.float64), radii, poisson_ratio, RINGS, RING_WEIGHTS, out)
     return out
 
 

@@ -1,9 +1,8 @@
-"""Elastic half-space under a normal load: influence of small discs, the bells that smooth loads, and the full stress tensor.
+"""Elastic half-space under a normal load: vertical stress below small discs. The full tensor is in `stress_tensor`.
 
-Boussinesq's point load (K. L. Johnson, Contact Mechanics, 1985, section 3.2), compression positive in `fill_influence` and tension
-positive in `fill_disc_stress`. A source is a disc of uniform pressure: far away the point load with the second moment of the disc,
-near by a product rule over the disc (three Gauss rings, eight angles), so that nothing is singular; at depths of at least 0.8 radii it
-is within 1 % of the exact stress on the axis of the disc.
+Boussinesq's point load (K. L. Johnson, Contact Mechanics, 1985, section 3.2), compression positive. A source is a disc of uniform
+pressure: far away the point load with the second moment of the disc, near by a product rule over the disc (three Gauss rings, eight
+angles), so that nothing is singular; at depths of at least 0.8 radii it is within 1 % of the exact stress on the axis of the disc.
 """
 
 from __future__ import annotations
@@ -73,44 +72,3 @@ def fill_influence(points, normals, sources, source_normals, radii, chosen, dept
                 exact = dx * dx + dy * dy + dz * dz
                 if exact + depths[d] * depths[d] < limit:
                     row[i] = facing[i] * _near_vertical(exact, depths[d], radii[j], rings, ring_weights, cosines)
-
-
-@kernel
-def _add_point_load(dx, dy, z, force, poisson, stress):
-    """Add Boussinesq's stress at (dx, dy, z) from a normal force at the origin; z into the solid, tension positive."""
-    square = dx * dx + dy * dy
-    distance = math.sqrt(square + z * z)
-    r5 = distance**5
-    scale = force / (2.0 * math.pi)
-    soft = (1.0 - 2.0 * poisson) / (distance * (distance + z))
-    radial = soft - 3.0 * square * z / r5
-    hoop = (1.0 - 2.0 * poisson) * z / distance**3 - soft
-    cxx, cyy, cxy = 1.0, 0.0, 0.0
-    if square > 0.0:
-        cxx, cyy, cxy = dx * dx / square, dy * dy / square, dx * dy / square
-    stress[0] += scale * (radial * cxx + hoop * cyy)
-    stress[1] += scale * (radial * cyy + hoop * cxx)
-    stress[2] -= scale * 3.0 * z**3 / r5
-    stress[3] += scale * (radial - hoop) * cxy
-    stress[4] -= scale * 3.0 * dy * z * z / r5
-    stress[5] -= scale * 3.0 * dx * z * z / r5
-
-
-@kernel
-def fill_disc_stress(points, centres, forces, radii, poisson, rings, ring_weights, out):
-    """Add to out (n, 6) MPa (xx, yy, zz, xy, yz, zx) the stress at points (n, 3) mm (z = depth) under discs (p, 2) mm on a flat surface."""
-    for i in range(points.shape[0]):
-        stress = out[i]
-        for j in range(centres.shape[0]):
-            dx = points[i, 0] - centres[j, 0]
-            dy = points[i, 1] - centres[j, 1]
-            z = points[i, 2]
-            if dx * dx + dy * dy + z * z >= (4.0 * NEAR * radii[j]) ** 2:
-                _add_point_load(dx, dy, z, forces[j], poisson, stress)
-                continue
-            for k in range(rings.shape[0]):
-                ring = rings[k] * radii[j]
-                share = forces[j] * ring_weights[k] / 8.0
-                for c in range(8):
-                    angle = (c + 0.5) * math.pi / 4.0
-                    _add_point_load(dx - ring * math.cos(angle), dy - ring * math.sin(angle), z, share, poisson, stress)

@@ -44,12 +44,14 @@ class Patch:
         triangles: (m, 3) no unit; corner numbers, counter-clockwise seen from outside.
         rgb: (n, 3) no unit, 0 to 1.
         focus: (n,) bool; points that must fit into the panel (the shaft of a long bone need not).
+        opacity: 1 hides what lies behind, 0 shows nothing of the patch itself.
     """
 
     points: NDArray[np.float64]
     triangles: NDArray[np.int32]
     rgb: NDArray[np.float64]
     focus: NDArray[np.bool_]
+    opacity: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -32,7 +32,7 @@ def render_panels(panels: Sequence[Panel], placements: Sequence[Placement], size
         for patch in panel.patches:
             mesh = pv.PolyData.from_regular_faces(patch.points, patch.triangles)  # type: ignore[arg-type]
             mesh.point_data["rgb"] = np.clip(np.rint(255.0 * patch.rgb), 0, 255).astype(np.uint8)
-            plotter.add_mesh(mesh, scalars="rgb", rgb=True, lighting=False, render=False, reset_camera=False)
+            plotter.add_mesh(mesh, scalars="rgb", rgb=True, lighting=False, render=False, reset_camera=False, opacity=patch.opacity)
         _aim(plotter.renderer, placement, size)
     plotter.enable_anti_aliasing("msaa", multi_samples=4)  # type: ignore[arg-type]
     drawn = np.asarray(plotter.screenshot(None, return_img=True))[:, :, :3]

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from kneeload.kernels.halfspace import COSINES, RING_WEIGHTS, RINGS, fill_disc_stress, fill_influence
+from kneeload.kernels.halfspace import COSINES, RING_WEIGHTS, RINGS, fill_influence
 
 
 def disc_points(radius: float, rings: int = 40, angles: int = 72) -> np.ndarray:
@@ -72,29 +72,3 @@ def test_expansion_of_a_far_disc_is_relatively_accurate() -> None:
 def test_influence_of_nothing(n: int, p: int, d: int) -> None:
     out = run_influence(np.zeros((n, 3)), np.ones((n, 3)), np.zeros((p, 3)), np.ones((p, 3)), np.ones(p), np.ones(d))
     assert out.shape == (d, n, p)
-
-
-def naive_disc_stress(points, centres, forces, radii, nu):
-    out = np.zeros((len(points), 6))
-    for i, (px, py, z) in enumerate(points):
-        for c, force, radius in zip(centres, forces, radii):
-            disc = disc_points(radius)
-            dx, dy = px - c[0] - disc[:, 0], py - c[1] - disc[:, 1]
-            s = dx**2 + dy**2
-            big = np.sqrt(s + z * z)
-            soft = (1 - 2 * nu) / (big * (big + z))
-            rr, tt = soft - 3 * s * z / big**5, (1 - 2 * nu) * z / big**3 - soft
-            xx, yy = (rr * dx**2 + tt * dy**2) / s, (rr * dy**2 + tt * dx**2) / s
-            parts = [xx, yy, -3 * z**3 / big**5, (rr - tt) * dx * dy / s, -3 * dy * z**2 / big**5, -3 * dx * z**2 / big**5]
-            out[i] += force / (2 * math.pi) * np.array([p.mean() for p in parts])
-    return out
-
-
-def test_tensor_equals_dense_integration() -> None:
-    rng = np.random.default_rng(2)
-    points = np.column_stack([rng.uniform(-6, 6, (8, 2)), rng.uniform(1.5, 9.0, 8)])
-    centres, forces, radii = rng.uniform(-5, 5, (5, 2)), rng.uniform(0.5, 20.0, 5), rng.uniform(0.2, 1.0, 5)
-    got = np.zeros((8, 6))
-    fill_disc_stress(points, centres, forces, radii, 0.3, RINGS, RING_WEIGHTS, got)
-    want = naive_disc_stress(points, centres, forces, radii, 0.3)
-    np.testing.assert_allclose(got, want, atol=0.005 * np.abs(want).max())  # two quadratures of the same disc
