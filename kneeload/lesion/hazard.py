@@ -7,8 +7,9 @@ part that of the person's own day (how much it does). Both published stress scal
 standard deviations of this engine's own stress. Regions are independent given their load, so that the person's risk is
 1 - prod(1 - r) and equals 1 - exp(-h0 t) at the reference load.
 
-Not in it: body mass and sex. Mass acts through load (one unit of BMI raises stress by 2 to 4 %, which the slopes turn into odds ratios of
-about 1.1, inside the published 1.03 to 1.26); age and sex have no consistent association.
+Not in it: body mass, sex and cartilage. Mass acts through load alone (in a synthetic cohort that gives an odds ratio of 1.10 per unit of BMI, inside
+the published 1.03 to 1.26); cartilage acts through contact alone (thinner cartilage is stiffer and spreads load less); age and sex have no
+consistent association.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kneeload.bone.dose import STIMULUS_QUANTILES, BoneLoad
-from kneeload.errors import InputError
+from kneeload.errors import InputError, check_range
 from kneeload.kernels.ranks import pick_ranks
 from kneeload.lesion.draws import Draws, draws
 from kneeload.lesion.model import LesionModel
@@ -30,9 +31,10 @@ from kneeload.subject.anatomy import MOAKS_REGIONS
 from kneeload.subject.person import Subject
 
 Array = NDArray[np.float64]
-HORIZON_YEARS = 2.0
+CONTRACT_YEARS = 2.0  # `LesionRisk.risk_24mo`
 GRADE_CUTS = (0.33, 0.66)  # MOAKS sizes, parts of the region
 _QUANTILES = (0.025, 0.5, 0.975)
+_BONES = tuple(np.array([r for r, name in enumerate(MOAKS_REGIONS) if name.startswith(bone) and name != "tibia_subspinous"]) for bone in ("femur", "tibia"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -48,16 +50,46 @@ class RiskChange:
     high: Array
 
 
-def _stimulus(load: BoneLoad, what: str, standard_day: bool = False) -> tuple[Array, Array]:
-    """Return (15,) mean and (15,) largest daily stimulus of each region, MPa."""
+def loaded_mean(quantiles: Array) -> Array:
+    """Return (15,) MPa: mean of a stress over the part of a region that carries it, weighted by what it carries: integral of q^2 over that of q.
+
+    Mean contact stress is published over the area in contact, not over a region with all that is bare in it (PMC3427397). A region's plain
+    mean says little more than the force on it: a lost meniscus changes it little, though the same force then lies on half of the area.
+
+    Args:
+        quantiles: (15, 21) MPa at the parts STIMULUS_QUANTILES of the area, linear between them; a region without load gives zero.
+    """
+    left, right = quantiles[:, :-1], quantiles[:, 1:]
+    first, second = (left + right).sum(axis=1), (left * left + left * right + right * right).sum(axis=1)
+    mean: Array = np.divide(second, 1.5 * first, out=np.zeros_like(first), where=first > 0.0)
+    return mean
+
+
+@lru_cache(maxsize=16)  # risk and pain of one person, and many persons with one reference, need the same
+def _readings(load: BoneLoad) -> tuple[Array, Array]:
+    """Return (15,) MPa mean of the daily stimulus over the loaded part, and (15,) no unit: the same over the region's plain mean (nan without load)."""
+    assert load.stimulus is not None and load.stimulus_quantiles is not None
+    mean = loaded_mean(load.stimulus_quantiles)
+    return mean, np.divide(mean, load.stimulus, out=np.full_like(mean, np.nan), where=load.stimulus > 0.0)
+
+
+def _stimulus(load: BoneLoad, what: str) -> tuple[Array, Array]:
+    """Return (15,) mean over the loaded part and (15,) largest daily stimulus of each region, MPa."""
     if load.stimulus is None or load.stimulus_quantiles is None:
         raise InputError("daily stimulus", where=what, got=None, allowed="a BoneLoad with stimulus and stimulus_quantiles",
                          why="the hazard follows the load of the whole day")
     if not (np.isfinite(load.stimulus).all() and (load.stimulus >= 0.0).all()):
         raise InputError("daily stimulus", where=what, got=load.stimulus.tolist(), allowed="numbers from 0 MPa up", why="it is a compressive stress")
-    if standard_day and load.standard_stimulus is not None:
-        return load.standard_stimulus[:, 0], load.standard_stimulus[:, 1]
-    return load.stimulus, load.stimulus_quantiles[:, -1]
+    return _readings(load)[0], load.stimulus_quantiles[:, -1]
+
+
+def _standard_stimulus(load: BoneLoad, reference: BoneLoad) -> tuple[Array, Array]:
+    """Return the same for the standard day, which is known by mean and largest: how much more the loaded part has than the whole region is taken
+    from the own day, or from that of the reference person where the own day has no load."""
+    assert load.standard_stimulus is not None
+    own, spare = _readings(load)[1], _readings(reference)[1]
+    more = np.where(np.isnan(own), np.where(np.isnan(spare), 1.0, spare), own)
+    return load.standard_stimulus[:, 0] * more, load.standard_stimulus[:, 1]
 
 
 def _scale(reference: Array, model: LesionModel) -> Array:
@@ -70,14 +102,15 @@ def _scale(reference: Array, model: LesionModel) -> Array:
 
 
 def standard_scores(load: BoneLoad, reference: BoneLoad, model: LesionModel, *, standard_day: bool = False) -> tuple[Array, Array]:
-    """Return (15,) mean and (15,) largest stimulus against the reference, in between-person standard deviations, levelling off at the limit.
+    """Return (15,) mean (over the loaded part) and (15,) largest stimulus against the reference, in between-person standard deviations, levelling off at the limit.
 
     With `standard_day` both do the same amount of each activity, so that only the size of stress is compared.
     """
-    scores = []
-    for own, other in zip(_stimulus(load, "load", standard_day), _stimulus(reference, "reference", standard_day)):
-        scores.append(model.stress_limit * np.tanh((own - other) / _scale(other, model) / model.stress_limit))
-    return scores[0], scores[1]
+    own, other = _stimulus(load, "load"), _stimulus(reference, "reference")
+    if standard_day and load.standard_stimulus is not None and reference.standard_stimulus is not None:
+        own, other = _standard_stimulus(load, reference), _standard_stimulus(reference, reference)
+    mean, peak = (model.stress_limit * np.tanh((a - b) / _scale(b, model) / model.stress_limit) for a, b in zip(own, other))
+    return mean, peak
 
 
 def log_stress_ratio(load: BoneLoad, reference: BoneLoad, model: LesionModel) -> Array:
@@ -138,15 +171,35 @@ def _states(subject: Subject) -> tuple[tuple[str, float | None], tuple[str, floa
 
 @lru_cache(maxsize=2)  # risk and pain of one person need the same
 def _hazard(load: BoneLoad, reference: BoneLoad, medial: tuple[str, float | None], lateral: tuple[str, float | None], model: LesionModel) -> Array:
-    hazard: Array = _baseline(medial, lateral, model)[0] * np.exp(log_stress_ratio(load, reference, model))
+    hazard: Array = _baseline(reference, medial, lateral, model)[0] * np.exp(log_stress_ratio(load, reference, model))
     hazard.setflags(write=False)
     return hazard
 
 
 @lru_cache(maxsize=8)
-def _baseline(medial: tuple[str, float | None], lateral: tuple[str, float | None], model: LesionModel) -> tuple[Array, Array]:
+def reference_hazard(reference: BoneLoad, model: LesionModel) -> Array:
+    """Return (S, 15) 1/year: hazard of each region of the reference person in each draw (read-only).
+
+    Each bone keeps its published share. Within the femur and within the tibia (without the subspinous region) the share is in part the assumed
+    one and in part proportional to exp(slope z), z being the region's stress against the mean of its bone: see `LesionModel.share_by_stress`.
+    """
+    d, stress = draws(model), _stimulus(reference, "reference")[0]
+    hazard = d.hazard.copy()
+    slope, part = (d.mean_slope + d.peak_slope)[:, None], d.by_stress[:, None]
+    for own in _BONES:
+        if (middle := float(stress[own].mean())) > 0.0:
+            z = model.stress_limit * np.tanh((stress[own] / middle - 1.0) / model.stress_cv / model.stress_limit)
+            by_stress = np.exp(slope * z)
+            whole = d.hazard[:, own].sum(axis=1, keepdims=True)
+            hazard[:, own] += part * (whole / by_stress.sum(axis=1, keepdims=True) * by_stress - d.hazard[:, own])
+    hazard.setflags(write=False)
+    return hazard
+
+
+@lru_cache(maxsize=8)
+def _baseline(reference: BoneLoad, medial: tuple[str, float | None], lateral: tuple[str, float | None], model: LesionModel) -> tuple[Array, Array]:
     """Return (S, 15) 1/year hazard at the reference load, and one over the risk that it gives."""
-    hazard = draws(model).hazard * np.exp(_log_meniscus_ratio(medial, lateral, model))
+    hazard = reference_hazard(reference, model) * np.exp(_log_meniscus_ratio(medial, lateral, model))
     with np.errstate(divide="ignore"):
         inverse = 1.0 / _risk(hazard)
     for array in (hazard, inverse):
@@ -155,7 +208,7 @@ def _baseline(medial: tuple[str, float | None], lateral: tuple[str, float | None
 
 
 def _risk(hazard: Array) -> Array:
-    return 1.0 - np.exp(-HORIZON_YEARS * hazard)  # to 1e-13 of a hazard of 0.1 % a year, in a third of the time of expm1
+    return 1.0 - np.exp(-CONTRACT_YEARS * hazard)  # to 1e-13 of a hazard of 0.1 % a year, in a third of the time of expm1
 
 
 def quantiles(values: Array, parts: tuple[float, ...]) -> Array:
@@ -171,7 +224,7 @@ def quantiles(values: Array, parts: tuple[float, ...]) -> Array:
 
 
 def lesion_risk(load: BoneLoad, reference: BoneLoad, subject: Subject, model: LesionModel | None = None) -> LesionRisk:
-    """Return the plausibility of a new bone marrow lesion in each region within 24 months.
+    """Return the plausibility of a new bone marrow lesion in each region within 24 months, and within `model.horizon_years`.
 
     Args:
         load: of the person.
@@ -183,23 +236,36 @@ def lesion_risk(load: BoneLoad, reference: BoneLoad, subject: Subject, model: Le
         InputError: a load without stimulus, or a reference without any load.
     """
     model = model or LesionModel()
-    inverse = _baseline(*_states(subject), model)[1]
+    inverse = _baseline(reference, *_states(subject), model)[1]
     risk = _risk(region_hazard(load, reference, subject, model))
     low, middle, high = quantiles(risk, _QUANTILES)
     relative = quantiles(risk * inverse, (0.5,))[0]
     grade = np.digitize(overstressed_share(load, reference, model), (1e-12, *GRADE_CUTS)).astype(np.int8)
-    for array in (low, middle, high, relative, grade):
+    over = [_over(x, model.horizon_years) for x in (middle, low, high)]
+    for array in (low, middle, high, relative, grade, *over):
         array.setflags(write=False)
-    return LesionRisk(risk_24mo=middle, risk_24mo_low=low, risk_24mo_high=high, relative_risk=relative, grade=grade)
+    return LesionRisk(risk_24mo=middle, risk_24mo_low=low, risk_24mo_high=high, relative_risk=relative, grade=grade, horizon_years=model.horizon_years,
+                      risk=over[0], risk_low=over[1], risk_high=over[2])
 
 
-def overstress_level(reference: BoneLoad, model: LesionModel) -> Array:
+def _over(risk_24mo: Array, years: float) -> Array:
+    """Return the risk over another time at the same constant hazard: quantiles pass through, since it rises with the hazard."""
+    risk: Array = risk_24mo if years == CONTRACT_YEARS else 1.0 - (1.0 - risk_24mo) ** (years / CONTRACT_YEARS)
+    return risk
+
+
+def overstress_level(reference: BoneLoad, model: LesionModel, relative_risk: float = 2.0) -> Array:
     """Return (15,) MPa: daily stimulus above which bone counts as overstressed.
 
-    It is the stimulus that would double the hazard (by the median slope) if the most loaded point of the reference person's region rose to it.
+    It is the stimulus that would multiply the hazard by `relative_risk` (by the median slope, doubled by default) if the most loaded point of
+    the reference person's region rose to it. 1 gives that point's own stimulus.
+
+    Raises:
+        InputError: a relative risk below 1 or above 100.
     """
+    check_range("relative risk", relative_risk, 1.0, 100.0, "", where="relative_risk", why="overstress is told as a risk above that of the reference load")
     peak = _stimulus(reference, "reference")[1]
-    return peak + math.log(2.0) / _median_slope(model) * _scale(peak, model)
+    return peak + math.log(relative_risk) / _median_slope(model) * _scale(peak, model)
 
 
 @lru_cache(maxsize=8)
@@ -227,7 +293,7 @@ def overstressed_share(load: BoneLoad, reference: BoneLoad, model: LesionModel) 
 
 
 def person_risk(risk: LesionRisk | Array) -> float:
-    """Return the probability of a new lesion in at least one region, 1 - prod(1 - r), from `risk` or its (15,) regional risks."""
+    """Return the probability of a new lesion in at least one region within 24 months, 1 - prod(1 - r), from `risk` or its (15,) regional risks."""
     regional = risk.risk_24mo if isinstance(risk, LesionRisk) else risk
     return float(1.0 - np.prod(1.0 - regional))
 
@@ -243,7 +309,7 @@ def risk_change(before: BoneLoad, after: BoneLoad, reference: BoneLoad, subject:
     first = log_stress_ratio(before, reference, model)
     step = log_stress_ratio(after, reference, model) - first
     step = np.where(step < 0.0, d.unloading[:, None] * step, step)
-    baseline = d.hazard * np.exp(log_meniscus_ratio(subject, model) + first)
+    baseline = _baseline(reference, *_states(subject), model)[0] * np.exp(first)
     ratio = _risk(baseline * np.exp(step)) / _risk(baseline)
     low, middle, high = quantiles(ratio, _QUANTILES)
     for array in (low, middle, high):

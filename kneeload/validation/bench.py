@@ -113,14 +113,19 @@ def noting_reserves() -> Iterator[list[str]]:
         _unbalanced.reset(token)
 
 
+def note(words: str) -> None:
+    """Say something that stands beside the prediction being made, inside `noting_reserves`."""
+    found = _unbalanced.get()
+    if found is not None and words not in found:
+        found.append(words)
+
+
 def run(bench: Bench, subject: Subject, activity: Activity, changes: tuple[Change, ...] = ()) -> ActivityResult:
     """Return one activity of a person, with interventions; remembered, since many rows share it."""
-    result, found = _run(bench, subject, activity, changes), _unbalanced.get()
+    result = _run(bench, subject, activity, changes)
     frames = int(np.count_nonzero(result.loads.status))
-    if frames and found is not None:
-        words = f"{activity.name}: a reserve moment in {frames} of {len(result.loads.status)} frames"
-        if words not in found:
-            found.append(words)
+    if frames:
+        note(f"{activity.name}: a reserve moment in {frames} of {len(result.loads.status)} frames")
     return result
 
 

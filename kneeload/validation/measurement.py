@@ -17,7 +17,9 @@ CONTACT_FILE = Path(__file__).with_name("contact_measurements.yaml")
 INTERVALS = ("SD", "95 % CI", "published range", "goal", "tolerance", "")
 MODELS = ("default", "plain static optimisation", "calibrated")
 ROLES = ("check", "input")
-LEVELS = ("loads", "contact")
+SECTION_FILES = {"contact": CONTACT_FILE, "bone": Path(__file__).with_name("bone_measurements.yaml"),
+                 "lesion": Path(__file__).with_name("lesion_measurements.yaml")}
+LEVELS = ("loads", *SECTION_FILES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +42,7 @@ class Measurement:
         binding: True if `--strict` fails when the prediction is outside.
         role: "check", or "input" when constants of the engine come from this very source (agreement is then no evidence).
         model: which forces are compared: "default", "plain static optimisation" (for comparison) or "calibrated" (fitted to the person).
-        level: "loads" for a number of the load level, "contact" for one that needs contact (predicted only when contact is asked for).
+        level: "loads" for a number of the load level; "contact", "bone" or "lesion" for one that is predicted only when that section is asked for.
         contact: True if a number of the load level also has a meaning after contact equilibrium.
         person: who is simulated, None = the case's own subject.
         predictor: name of the predicting function, None = not simulated.
@@ -83,7 +85,7 @@ class Measurement:
         check_choice("interval", self.interval, INTERVALS, where=where, why="the reader must know what the interval is")
         check_choice("role", self.role, ROLES, where=where, why="a row checks the engine or feeds it")
         check_choice("model", self.model, MODELS, where=where, why="only these forces are compared")
-        check_choice("level", self.level, LEVELS, where=where, why="a number belongs to the forces or to the contact")
+        check_choice("level", self.level, LEVELS, where=where, why="a number belongs to the forces or to a section of its own")
         if self.predictor is None and not self.note.strip():
             raise InputError("note", where=where, got=self.note, allowed="the reason",
                              why="a row without a predictor must say why it is not simulated")
@@ -98,17 +100,18 @@ class Measurement:
         return (self.low is None or value >= self.low) and (self.high is None or value <= self.high) and math.isfinite(value)
 
 
-def read_measurements(path: str | Path | None = None, *, contact: bool = False) -> tuple[Measurement, ...]:
+def read_measurements(path: str | Path | None = None, *, contact: bool = False, bone: bool = False, lesion: bool = False) -> tuple[Measurement, ...]:
     """Return the rows of a measurement file (YAML with `sources`, `persons` and `rows`).
 
     Args:
         path: a file of one's own; None = the packaged rows.
-        contact: with the packaged rows, also those of the contact section.
+        contact, bone, lesion: with the packaged rows, also those of that section.
 
     Raises:
         InputError: the file cannot be used; the sentence names the row.
     """
-    files = [Path(path)] if path is not None else [MEASUREMENTS_FILE, CONTACT_FILE] if contact else [MEASUREMENTS_FILE]
+    asked = {"contact": contact, "bone": bone, "lesion": lesion}
+    files = [MEASUREMENTS_FILE, *(SECTION_FILES[name] for name in asked if asked[name])] if path is None else [Path(path)]
     rows: list[Measurement] = []
     seen: set[str] = set()
     for file in files:

@@ -10,17 +10,19 @@ from regional_loads import BASE, COUNT, HEALTHY, REFERENCE, R, load_with
 
 from kneeload.bone.dose import STIMULUS_QUANTILES
 from kneeload.errors import InputError
-from kneeload.lesion.draws import draws
+from kneeload.lesion.draws import cohort_hazard_ratio, draws
 from kneeload.lesion.hazard import (
     lesion_risk,
+    loaded_mean,
     overstress_level,
     overstressed_share,
     person_risk,
+    reference_hazard,
     region_hazard,
     risk_change,
     standard_scores,
 )
-from kneeload.lesion.model import REGION_SHARE, LesionModel
+from kneeload.lesion.model import REFERENCE_BMI, REGION_SHARE, LesionModel
 from kneeload.subject.anatomy import MOAKS_REGIONS
 from kneeload.subject.person import Subject
 
@@ -37,10 +39,25 @@ def test_shares_follow_the_published_locations() -> None:
     np.testing.assert_allclose(draws(MODEL).hazard.sum(axis=1).min() > 0.0, True)
 
 
-def test_person_incidence_at_the_reference_load_is_the_published_one() -> None:
+def test_a_cohort_of_published_stress_has_the_published_incidence() -> None:
+    """Over people whose stress varies as published around the higher mean of a cohort, each draw gives back its own incidence."""
+    d, rng = draws(MODEL), np.random.default_rng(3)
+    slope = d.mean_slope + d.peak_slope
+    x = (26.5 / REFERENCE_BMI - 1.0) / MODEL.stress_cv + rng.standard_normal(200_000)
+    z = MODEL.stress_limit * np.tanh(x / MODEL.stress_limit)
+    few = np.array([0, 10, 200, 1999])
+    drawn = [np.exp(b * z).mean() for b in slope[few]]
+    np.testing.assert_allclose(cohort_hazard_ratio(slope[few], np.full(4, 26.5), MODEL), drawn, rtol=0.02)  # error of 200,000 draws
+    np.testing.assert_allclose(cohort_hazard_ratio(np.zeros(1), np.array([26.5]), MODEL), 1.0, rtol=1e-12)
+    ratio = d.reference_incidence * cohort_hazard_ratio(slope, np.full(MODEL.samples, 26.5), MODEL)
+    assert np.quantile(ratio, [0.025, 0.975]) == pytest.approx(MODEL.incidence_per_year, rel=0.08)  # 2000 draws; mean BMI 25 to 28
+
+
+def test_the_reference_person_has_less_than_a_cohort_and_about_what_light_healthy_ones_had() -> None:
+    """0.027 per year (doi 10.1186/ar3210) and 0.047 (doi 10.1016/j.semarthrit.2008.05.003) in light cohorts without disease."""
     risk = lesion_risk(REFERENCE, REFERENCE, HEALTHY)
     yearly = 1.0 - (1.0 - person_risk(risk)) ** 0.5
-    assert 0.06 < yearly < 0.11
+    assert 0.027 < yearly < 0.06
     np.testing.assert_allclose(risk.relative_risk, 1.0)
     assert (risk.grade == 0).all()
 
@@ -48,10 +65,63 @@ def test_person_incidence_at_the_reference_load_is_the_published_one() -> None:
 def test_each_draw_gives_its_own_incidence_at_the_reference_load() -> None:
     d = draws(MODEL)
     hazard = region_hazard(REFERENCE, REFERENCE, HEALTHY, MODEL)
-    np.testing.assert_allclose(hazard, d.hazard)
+    np.testing.assert_allclose(hazard.sum(axis=1), d.reference_incidence)
     risks = 1.0 - np.exp(-2.0 * hazard)
     np.testing.assert_allclose(1.0 - np.prod(1.0 - risks, axis=1), 1.0 - np.exp(-2.0 * hazard.sum(axis=1)), rtol=1e-9)
-    assert np.quantile(hazard.sum(axis=1), [0.025, 0.975]) == pytest.approx(MODEL.incidence_per_year, rel=0.06)  # 2000 draws
+
+
+def test_stress_moves_the_share_within_a_bone_and_never_between_bones() -> None:
+    assumed, by_stress = LesionModel(share_by_stress=(0.0, 0.0)), LesionModel(share_by_stress=(1.0, 1.0))
+    np.testing.assert_allclose(reference_hazard(REFERENCE, assumed), draws(assumed).hazard)
+    hazard, d = reference_hazard(REFERENCE, by_stress), draws(by_stress)
+    for bone in ("femur", "tibia", "patella"):
+        own = [r for r, name in enumerate(MOAKS_REGIONS) if name.startswith(bone)]
+        np.testing.assert_allclose(hazard[:, own].sum(axis=1), d.hazard[:, own].sum(axis=1))
+    for r in (R["patella_medial"], R["patella_lateral"], R["tibia_subspinous"]):
+        np.testing.assert_allclose(hazard[:, r], d.hazard[:, r])
+    a, b = R["femur_central_medial"], R["femur_trochlea_medial"]
+    femur = [r for r, name in enumerate(MOAKS_REGIONS) if name.startswith("femur")]
+    z = [2.5 * np.tanh((BASE[r] / BASE[femur].mean() - 1.0) / by_stress.stress_cv / 2.5) for r in (a, b)]
+    np.testing.assert_allclose(hazard[:, a] / hazard[:, b], np.exp((d.mean_slope + d.peak_slope) * (z[0] - z[1])))
+
+
+def test_mean_stress_is_that_of_the_loaded_part() -> None:
+    part = STIMULUS_QUANTILES[None, :]
+    np.testing.assert_allclose(loaded_mean(np.full((1, 21), 3.0)), 3.0)
+    np.testing.assert_allclose(loaded_mean(2.0 * part), 4.0 / 3.0)  # linear from 0: integral of 4 x^2 over that of 2 x
+    np.testing.assert_allclose(loaded_mean(np.where(part > 0.7, 5.0, 0.0)), 5.0, rtol=0.05)  # how much is bare does not count
+    assert loaded_mean(np.zeros((1, 21)))[0] == 0.0
+
+
+def test_the_same_force_on_half_of_the_area_is_more_risk() -> None:
+    """A lost meniscus: a region's plain mean would not show it."""
+    quantiles = np.where(STIMULUS_QUANTILES > 0.5, 2.0 * 4.0 * (STIMULUS_QUANTILES - 0.5), 0.0) * BASE[:, None]  # same mean, twice as steep
+    r = R["tibia_central_medial"]
+    narrow = replace(REFERENCE, stimulus_quantiles=quantiles)
+    np.testing.assert_allclose(np.trapezoid(quantiles, STIMULUS_QUANTILES, axis=1), BASE, rtol=1e-9)
+    assert lesion_risk(narrow, REFERENCE, HEALTHY, LesionModel(peak_weight=(0.0, 0.0))).relative_risk[r] > 1.5
+
+
+def test_a_day_without_load_is_told_by_the_standard_day() -> None:
+    standard = np.stack([BASE, 2.0 * BASE], axis=1)
+    idle = replace(load_with(np.zeros(COUNT)), standard_stimulus=standard)
+    reference = replace(REFERENCE, standard_stimulus=standard)
+    mean, peak = standard_scores(idle, reference, MODEL, standard_day=True)
+    np.testing.assert_allclose(mean, 0.0, atol=1e-12)
+    np.testing.assert_allclose(peak, 0.0, atol=1e-12)
+
+
+@pytest.mark.parametrize("years", [0.5, 2.0, 8.0])
+def test_another_horizon_is_the_same_hazard_for_longer(years: float) -> None:
+    load = load_with(1.3 * BASE)
+    two, other = lesion_risk(load, REFERENCE, HEALTHY), lesion_risk(load, REFERENCE, HEALTHY, LesionModel(horizon_years=years))
+    np.testing.assert_array_equal(two.risk_24mo, other.risk_24mo)
+    for name in ("", "_low", "_high"):
+        own = getattr(other, f"risk{name}")
+        np.testing.assert_allclose(np.log1p(-own), 0.5 * years * np.log1p(-getattr(other, f"risk_24mo{name}")), rtol=1e-9)
+    hazard = region_hazard(load, REFERENCE, HEALTHY, MODEL)
+    np.testing.assert_allclose(other.risk, np.median(1.0 - np.exp(-years * hazard), axis=0), rtol=1e-4)
+    assert other.horizon_years == years and two.horizon_years == 2.0
 
 
 def test_risk_rises_with_stress_in_every_region_and_stays_between_0_and_1() -> None:
@@ -145,6 +215,17 @@ def test_lost_meniscus_counts_more_than_an_extruded_one_and_less_than_published_
     assert intact < extruded < removed < 3.12 * intact  # the rest of the published 3.12 comes through stress
 
 
+def test_a_higher_stated_risk_needs_more_stress() -> None:
+    levels = np.array([overstress_level(REFERENCE, MODEL, risk) for risk in (1.0, 1.5, 2.0, 4.0)])
+    np.testing.assert_allclose(levels[0], REFERENCE.stimulus_quantiles[:, -1])
+    assert (np.diff(levels, axis=0) > 0.0).all()
+    np.testing.assert_allclose(levels[3] - levels[0], 2.0 * (levels[2] - levels[0]))  # log 4 = 2 log 2
+    np.testing.assert_array_equal(levels[2], overstress_level(REFERENCE, MODEL))
+    for bad in (0.5, float("nan"), 1e9):
+        with pytest.raises(InputError, match="relative risk"):
+            overstress_level(REFERENCE, MODEL, bad)
+
+
 def test_overstressed_share_and_grades() -> None:
     level = overstress_level(REFERENCE, MODEL)
     assert (level > REFERENCE.stimulus_quantiles[:, -1]).all()
@@ -188,7 +269,8 @@ def test_bad_input() -> None:
 
 
 @pytest.mark.parametrize("changes", [{"mean_stress_or": (3.0, 2.0)}, {"transfer": (0.0, 1.5)}, {"samples": 3}, {"stress_cv": 0.0},
-                                     {"incidence_per_year": (0.1,)}, {"meniscus_direct": (float("nan"), 0.5)}])
+                                     {"incidence_per_year": (0.1,)}, {"meniscus_direct": (float("nan"), 0.5)}, {"cohort_bmi": (20.0, 26.0)},
+                                     {"horizon_years": 0.0}, {"horizon_years": 50.0}, {"share_by_stress": (0.0, 1.2)}])
 def test_settings_out_of_range(changes: dict) -> None:
     with pytest.raises(InputError, match="lesion"):
         LesionModel(**changes)

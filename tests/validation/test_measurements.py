@@ -144,7 +144,7 @@ GOOD = "{id: a, group: g, quantity: q, unit: N, source: s, low: 1, interval: SD,
         (GOOD.replace(", predictor: peak_force_bw", ""), ("note", "why it is not simulated")),
         (GOOD.replace("low: 1", "lowest: 1"), ("'lowest'",)),
         (GOOD.replace("low: 1", "low: 1, person: ann"), ("person", "'ann'")),
-        (GOOD.replace("low: 1", "low: 1, level: bone"), ("level", "'bone'", "contact")),
+        (GOOD.replace("low: 1", "low: 1, level: skin"), ("level", "'skin'", "contact")),
         (GOOD + "\n- " + GOOD, ("id", "'a'", "once")),
     ],
 )

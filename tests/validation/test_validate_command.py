@@ -108,5 +108,5 @@ def test_overrides_change_the_models(run: Run, tmp_path: Path):
 
 def test_help_lists_the_flags(run: Run):
     done = run("--help")
-    assert done.returncode == 0 and all(flag in done.stdout for flag in ("--strict", "--data", "--rows", "--contact", "--calibration",
+    assert done.returncode == 0 and all(flag in done.stdout for flag in ("--strict", "--data", "--rows", "--contact", "--bone", "--lesion", "--calibration",
                                                                          "--output"))
