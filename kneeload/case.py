@@ -13,6 +13,8 @@ from kneeload.contact.model import ContactModel
 from kneeload.errors import InputError, check_choice
 from kneeload.forces.brace import Brace
 from kneeload.forces.muscles import MuscleModel
+from kneeload.lesion.course_plan import CoursePlan
+from kneeload.lesion.findings import Findings
 from kneeload.lesion.model import LesionModel
 from kneeload.motion.activity import Activity
 from kneeload.motion.gait import GaitChange
@@ -50,6 +52,8 @@ class Case:
         anatomy: source of the surfaces.
         materials: elastic constants of cartilage and menisci.
         muscles, contact, bone, lesion: settings of those rooms.
+        findings: lesions and grades known from images of this knee; nothing by default.
+        course: for how long the course of lesions is followed (`kneeload.outlook`).
         brace: an orthosis on this knee, or None.
         calibration: this person's own constants, fitted to strides with measured forces, or None for the generic knee.
         gait_changes: changes of gait that act on the waveforms.
@@ -66,6 +70,8 @@ class Case:
     contact: ContactModel | None = field(default_factory=ContactModel)
     bone: BoneModel = field(default_factory=BoneModel)
     lesion: LesionModel = field(default_factory=LesionModel)
+    findings: Findings = field(default_factory=Findings)
+    course: CoursePlan = field(default_factory=CoursePlan)
     brace: Brace | None = None
     gait_changes: tuple[GaitChange, ...] = ()
     interventions: tuple[str, ...] = ()

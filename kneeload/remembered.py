@@ -1,4 +1,4 @@
-"""Bone loads of reference persons, remembered on disk: every run compares with one, and most runs with the same one.
+"""Loads of reference persons, remembered on disk: every run compares with one, and most runs with the same one.
 
 A file is named after a hash of the case and of everything that computes it (all sources and fitted coefficients of kneeload, versions of
 numpy and numba), so that a changed model never meets an old answer. KNEELOAD_NO_CACHE=1 switches the memory off.
@@ -14,31 +14,43 @@ from collections.abc import Callable
 from dataclasses import fields
 from functools import lru_cache
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numba
 import numpy as np
 
+from kneeload.bone.day_stimulus import StimulusProfile
 from kneeload.bone.dose import BoneLoad
 from kneeload.case import Case
 from kneeload.kernels.cache import cache_folder
 
 MOST_FILES = 200  # a sweep over heights must not fill the disk: beyond this nothing more is remembered
+T = TypeVar("T")
 _SOURCES = ("*.py", "*.npz", "*.json", "*.csv")
 
 
 def remembered(case: Case, compute: Callable[[], BoneLoad]) -> BoneLoad:
     """Return the bone load of `case` from disk, or compute it and keep it there; a folder that cannot be used is no error."""
+    return _remembered("bone-load", BoneLoad, case, compute)
+
+
+def remembered_profile(case: Case, compute: Callable[[], StimulusProfile]) -> StimulusProfile:
+    """Return the stimulus by depth of `case` likewise."""
+    return _remembered("profile", StimulusProfile, case, compute)
+
+
+def _remembered(kind: str, what: type[T], case: Case, compute: Callable[[], T]) -> T:
     if os.environ.get("KNEELOAD_NO_CACHE", "0") not in ("", "0"):
         return compute()
     folder = cache_folder()
     if folder is None:
         return compute()
-    path = folder / f"bone-load-{_key(case)}.npz"
-    load = _read(path)
-    if load is None:
-        load = compute()
-        _write(path, load)
-    return load
+    path = folder / f"{kind}-{_key(case)}.npz"
+    found = _read(path, what)
+    if found is None:
+        found = compute()
+        _write(path, found, kind)
+    return found
 
 
 def _key(case: Case) -> str:
@@ -54,24 +66,29 @@ def _sources_hash() -> str:
     return digest.hexdigest()
 
 
-def _read(path: Path) -> BoneLoad | None:
+def _read(path: Path, what: type[T]) -> T | None:
     try:
         with np.load(path) as data:
-            values = {item.name: data[item.name] for item in fields(BoneLoad) if item.name in data.files}
-            activities = tuple(str(name) for name in values.pop("activities"))
+            values: dict[str, Any] = {item.name: data[item.name] for item in fields(what) if item.name in data.files}  # type: ignore[arg-type]
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
         return None  # absent, or half written by a machine that went down
     for value in values.values():
         value.setflags(write=False)
-    return BoneLoad(activities=activities, **values)
-
-
-def _write(path: Path, load: BoneLoad) -> None:
+    if "activities" in values:
+        values["activities"] = tuple(str(name) for name in values["activities"])
     try:
-        if sum(1 for _ in path.parent.glob("bone-load-*.npz")) >= MOST_FILES:
+        return what(**values)
+    except TypeError:
+        return None
+
+
+def _write(path: Path, found: object, kind: str) -> None:
+    try:
+        if sum(1 for _ in path.parent.glob(f"{kind}-*.npz")) >= MOST_FILES:
             return
         with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as stream:
-            np.savez(stream, **{item.name: np.asarray(getattr(load, item.name)) for item in fields(load) if getattr(load, item.name) is not None})  # type: ignore[arg-type]
+            values = {item.name: getattr(found, item.name) for item in fields(found)}  # type: ignore[arg-type]
+            np.savez(stream, **{name: np.asarray(value) for name, value in values.items() if value is not None})  # type: ignore[arg-type]
         os.replace(stream.name, path)
     except OSError:
         return

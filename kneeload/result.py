@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,9 @@ from kneeload.contact.cycle import COMPARTMENTS, ContactCycle
 from kneeload.contact.cycle import STATUS as CONTACT_STATUS
 from kneeload.errors import ConvergenceError
 from kneeload.forces.loads import JointLoads
+from kneeload.lesion.measured import MeasuredLesions
 from kneeload.lesion.risk import LesionRisk, PainIndex
+from kneeload.lesion.zones import ZoneMap
 from kneeload.motion.motion import Motion
 from kneeload.subject.anatomy import MOAKS_REGIONS, KneeAnatomy
 from kneeload.units import DEG, NMM_PER_NM
@@ -78,8 +81,10 @@ class KneeResult:
         anatomy: the surfaces that were used.
         day: result per activity of the day; the case's own activity is the first.
         bone, lesion, pain: None at the load level.
+        measured: lesions read from images of this knee (`Case.findings`), None where there are none.
         before: result of the case without its interventions, None for an untouched case.
         timing: compile_s and solve_ms.
+        find_zones: what `zones` asks, None at the load level.
     """
 
     case: Case
@@ -88,8 +93,10 @@ class KneeResult:
     bone: BoneLoad | None
     lesion: LesionRisk | None
     pain: Mapping[str, PainIndex] | None
+    measured: MeasuredLesions | None
     before: KneeResult | None
     timing: Mapping[str, float]
+    find_zones: Callable[[], ZoneMap] | None
 
     @property
     def main(self) -> ActivityResult:
@@ -105,10 +112,16 @@ class KneeResult:
         """Frame at which the force of a compartment is largest."""
         return int(np.argmax(self.main.force(compartment)))
 
+    def zones(self) -> ZoneMap | None:
+        """Bone that carries more than goes with twice the risk; None at the load level. Takes about a third of a second when it is first asked for."""
+        return _zones(self)
+
     def summary(self) -> dict[str, Any]:
         """The numbers of summary.json (plain Python types, units in the names)."""
         found = self.numbers()
         agreement = found.pop("agreement")
+        if found["lesion"] is not None:
+            found["lesion"] = {"regions": _with_zones(found["lesion"]["regions"], self.zones())}
         return {
             "version": version_of_kneeload(), "status": "ok", "error": None,
             "subject": {**asdict(self.case.subject), "bmi": self.case.subject.bmi, "hka_deg": self.case.subject.hka_deg},
@@ -117,7 +130,7 @@ class KneeResult:
         }
 
     def numbers(self) -> dict[str, dict[str, Any] | None]:
-        """The parts of `summary()` that are answers: nothing about the case, the time or the machine."""
+        """The parts of `summary()` that are answers and need no volume of bone: nothing about the case, the time or the machine."""
         return {"loads": _loads(self), "contact": _contact(self), "bone": _bone(self), "lesion": _lesion(self),
                 "pain": None if self.pain is None else {name: asdict(index) for name, index in self.pain.items()}, "change": self.change, "agreement": _agreement(self)}
 
@@ -151,13 +164,18 @@ class KneeResult:
         """Columns of regions.csv, one row per MOAKS region; empty at the load level."""
         if self.bone is None or self.lesion is None:
             return {}
-        bone, lesion = self.bone, self.lesion
+        bone, lesion, zones = self.bone, self.lesion, self.zones()
+        assert zones is not None
+        whole = np.where(bone.daily_dose > 0.0, bone.daily_dose, 1.0)
         return {
             "region": list(MOAKS_REGIONS), "peak_stress_mpa": bone.peak_stress.tolist(), "peak_contact_pressure_mpa": bone.peak_contact_pressure.tolist(),
             "daily_dose_mpa_s": bone.daily_dose.tolist(),
             **{f"daily_dose_{name}_mpa_s": bone.dose_by_activity[:, i].tolist() for i, name in enumerate(bone.activities)},
             "risk_24mo": lesion.risk_24mo.tolist(), "risk_24mo_low": lesion.risk_24mo_low.tolist(), "risk_24mo_high": lesion.risk_24mo_high.tolist(),
-            "relative_risk": lesion.relative_risk.tolist(), "grade": lesion.grade.tolist(),
+            "relative_risk": lesion.relative_risk.tolist(), **_zone_columns(zones), "region_volume_mm3": zones.region_volume_mm3.tolist(),
+            **{f"dose_share_{name}": (bone.dose_by_activity[:, i] / whole).tolist() for i, name in enumerate(bone.activities)},
+            **{f"zone_share_{name}": zones.activity_share[:, i].tolist() for i, name in enumerate(zones.activities)},
+            "stimulus_mpa": [] if bone.stimulus is None else bone.stimulus.tolist(),
         }
 
 
@@ -228,7 +246,27 @@ def _lesion(result: KneeResult) -> dict[str, Any] | None:
     if risk is None:
         return None
     return {"regions": {region: {"risk_24mo": float(risk.risk_24mo[i]), "risk_24mo_low": float(risk.risk_24mo_low[i]), "risk_24mo_high": float(risk.risk_24mo_high[i]),
-                                 "relative_risk": float(risk.relative_risk[i]), "grade": int(risk.grade[i])} for i, region in enumerate(MOAKS_REGIONS)}}
+                                 "relative_risk": float(risk.relative_risk[i]), "area_grade": int(risk.grade[i]),
+                                 **({} if risk.horizon_years == 2.0 else {"horizon_years": risk.horizon_years, "risk": float(risk.risk[i]), "risk_low": float(risk.risk_low[i]),
+                                                                          "risk_high": float(risk.risk_high[i])})} for i, region in enumerate(MOAKS_REGIONS)}}
+
+
+@lru_cache(maxsize=8)
+def _zones(result: KneeResult) -> ZoneMap | None:
+    return None if result.find_zones is None else result.find_zones()
+
+
+def _with_zones(regions: Mapping[str, dict[str, Any]], zones: ZoneMap | None) -> dict[str, Any]:
+    """Return the regions of a summary with the size of their zones and its grades."""
+    if zones is None:
+        return dict(regions)
+    columns = _zone_columns(zones)
+    return {region: {**row, **{name: column[i] for name, column in columns.items()}} for i, (region, row) in enumerate(regions.items())}
+
+
+def _zone_columns(zones: ZoneMap) -> dict[str, list[Any]]:
+    return {"grade": zones.moaks_grade.tolist(), "grade_worms": zones.worms_grade.tolist(), "zone_volume_mm3": zones.volume_mm3.tolist(),
+            "zone_volume_low_mm3": zones.volume_low_mm3.tolist(), "zone_volume_high_mm3": zones.volume_high_mm3.tolist(), "zone_share": zones.share.tolist()}
 
 
 def _agreement(result: KneeResult) -> dict[str, Any] | None:

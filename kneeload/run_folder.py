@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kneeload.errors import InputError
+from kneeload.outlook import course_columns, outlook_summary
 from kneeload.result import KneeResult, version_of_kneeload
 
 if TYPE_CHECKING:
     from kneeload.views.scene import Scene
 
-SUMMARY_KEYS = ("version", "status", "error", "subject", "activity", "interventions", "loads", "contact", "bone", "lesion", "pain", "change", "timing", "agreement", "provenance")
+SUMMARY_KEYS = ("version", "status", "error", "subject", "activity", "interventions", "loads", "contact", "bone", "lesion", "pain", "change", "timing", "agreement", "provenance",
+                "course", "panel")
 
 
 def write_run(result: KneeResult, folder: Path, *, pictures: bool = True, vtk: bool = True, vtk_series: bool = False,
@@ -26,13 +28,14 @@ def write_run(result: KneeResult, folder: Path, *, pictures: bool = True, vtk: b
         InputError: the folder already holds a run.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    summary = result.summary()
+    summary = result.summary() | outlook_summary(result)
     _write_json(folder / "summary.json", summary)
     _write_table(folder / "waveforms.csv", result.waveforms())
     if result.regions():
         _write_table(folder / "regions.csv", result.regions())
     if result.main.contact is not None:
         _write_table(folder / "contact.csv", result.contact_places())
+        _write_table(folder / "course.csv", course_columns(result))
     notes: list[str] = []
     stress = forces = None
     if pictures:

@@ -16,6 +16,9 @@ from kneeload.case import AnatomySource, Case
 from kneeload.contact.model import ContactModel
 from kneeload.errors import InputError
 from kneeload.forces.muscles import MuscleModel
+from kneeload.lesion.course_model import CourseModel
+from kneeload.lesion.course_plan import CoursePlan
+from kneeload.lesion.findings import Findings
 from kneeload.lesion.model import LesionModel
 from kneeload.motion.activity import Activity
 from kneeload.subject.materials import Materials
@@ -47,6 +50,8 @@ def case_from_config(cfg: DictConfig) -> Case:
         contact=_make(ContactModel, contact, "contact") if with_contact else None,
         bone=_make(BoneModel, tree["bone"], "bone"),
         lesion=_make(LesionModel, tree["lesion"], "lesion"),
+        findings=_findings(dict(tree["findings"])),
+        course=_course(dict(tree["course"])),
     )
     for name, parameters in (tree.get("intervention") or {}).items():
         case = interventions.apply(case, name, dict(parameters or {}))
@@ -83,6 +88,16 @@ def _activity(values: dict[str, Any]) -> Activity:
 def _anatomy(values: dict[str, Any]) -> AnatomySource:
     folder = values.pop("folder", None)
     return _make(AnatomySource, {**values, "folder": None if folder is None else Path(str(folder)).expanduser()}, "anatomy")
+
+
+def _findings(values: dict[str, Any]) -> Findings:
+    files = {key: None if values.get(key) is None else Path(str(values[key])).expanduser() for key in ("file", "registration_file")}
+    return _make(Findings, {**values, **files}, "findings")
+
+
+def _course(values: dict[str, Any]) -> CoursePlan:
+    own: dict[str, Any] = {key: values.pop(key) for key in ("weeks", "every_weeks", "modifiers") if key in values}
+    return _make(CoursePlan, {**own, "model": _make(CourseModel, values, "course")}, "course")
 
 
 def _materials(contact: dict[str, Any]) -> Materials:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from kneeload import warmup
+from kneeload.bone.day_stimulus import DayCycles, StimulusProfile, day_cycles, stimulus_profile
 from kneeload.bone.dose import BoneLoad, bone_load
+from kneeload.bone.volume import bone_volumes
 from kneeload.case import AnatomySource, Case
 from kneeload.contact.cycle import ContactCycle
 from kneeload.contact.cycle_solver import solve_cycle
 from kneeload.forces.joint import joint_loads
 from kneeload.lesion.hazard import lesion_risk
+from kneeload.lesion.model import REFERENCE_BMI
 from kneeload.lesion.pain import pain
+from kneeload.lesion.zones import ZoneMap, zone_map
 from kneeload.motion.activities import motion_for
 from kneeload.motion.activity import Activity
-from kneeload.remembered import remembered
+from kneeload.remembered import remembered, remembered_profile
 from kneeload.result import ActivityResult, KneeResult, Stopwatch, check_equilibrium
 from kneeload.subject.anatomy import KneeAnatomy
 from kneeload.subject.person import Subject
@@ -38,6 +42,7 @@ def simulate(case: Case) -> KneeResult:
     watch = Stopwatch()
     before = None if case.baseline is None else simulate(case.baseline)
     anatomy = anatomy_of(case)
+    measured = None if case.findings.file is None else case.findings.read(bone_volumes(anatomy), case.subject.side)
     if case.contact is None:
         day = {case.activity.name: run_activity(case, anatomy, case.activity)}
         bone = lesion = pains = None
@@ -47,8 +52,9 @@ def simulate(case: Case) -> KneeResult:
             day = run_day(case, anatomy)
             bone, reference = day_load(case, anatomy, day), reference_job.result()
         lesion = lesion_risk(bone, reference, case.subject, case.lesion)
-        pains = pain(bone, reference, case.subject, case.lesion)
-    return KneeResult(case=case, anatomy=anatomy, day=day, bone=bone, lesion=lesion, pain=pains, before=before, timing=watch.read())
+        pains = pain(bone, reference, case.subject, case.lesion, measured=measured)
+    return KneeResult(case=case, anatomy=anatomy, day=day, bone=bone, lesion=lesion, pain=pains, measured=measured, before=before, timing=watch.read(),
+                      find_zones=None if case.contact is None else partial(zones_of, case, anatomy, day))
 
 
 def anatomy_of(case: Case) -> KneeAnatomy:
@@ -79,15 +85,18 @@ def run_day(case: Case, anatomy: KneeAnatomy) -> dict[str, ActivityResult]:
 
 def day_load(case: Case, anatomy: KneeAnatomy, day: dict[str, ActivityResult]) -> BoneLoad:
     """Return the bone load of the day; where a brace is worn for part of it, the rest of the day is simulated without."""
-    bare, worn = day, 1.0
-    if case.brace is not None:
-        worn = min(case.brace.hours_per_day / WAKING_HOURS, 1.0)
-        bare = run_day(replace(case, brace=None), anatomy) if worn < 1.0 else day
-    return bone_load(anatomy, _contacts(day), {name: item.motion for name, item in day.items()}, case.subject, case.activity.name, case.bone,
-                     other_cycles=_contacts(bare), share=worn, day=case.day_amounts())
+    bare, worn = worn_part(case, anatomy, day)
+    return bone_load(anatomy, contacts(day), {name: item.motion for name, item in day.items()}, case.subject, case.activity.name, case.bone,
+                     other_cycles=contacts(bare), share=worn, day=case.day_amounts())
 
 
-def _contacts(day: dict[str, ActivityResult]) -> dict[str, ContactCycle]:
+def worn_part(case: Case, anatomy: KneeAnatomy, day: dict[str, ActivityResult]) -> tuple[dict[str, ActivityResult], float]:
+    """Return the day without a brace, and the part of the day with it (the day itself, 1 where there is none)."""
+    worn = 1.0 if case.brace is None else min(case.brace.hours_per_day / WAKING_HOURS, 1.0)
+    return (run_day(replace(case, brace=None), anatomy) if worn < 1.0 else day), worn
+
+
+def contacts(day: dict[str, ActivityResult]) -> dict[str, ContactCycle]:
     return {name: item.contact for name, item in day.items() if item.contact is not None}
 
 
@@ -97,7 +106,7 @@ def reference_case(case: Case) -> Case:
     The height is that of the person to the centimetre, so that a population shares some dozens of reference persons.
     """
     height = round(case.subject.height_m, 2)
-    person = Subject(sex=case.subject.sex, height_m=height, body_mass_kg=23.5 * height**2)
+    person = Subject(sex=case.subject.sex, height_m=height, body_mass_kg=REFERENCE_BMI * height**2)
     return Case(subject=person, activity=Activity(name=case.day_activities[0]), day_activities=case.day_activities, anatomy=AnatomySource(), materials=case.materials,
                 muscles=case.muscles, contact=case.contact, bone=case.bone, lesion=case.lesion)
 
@@ -106,3 +115,20 @@ def reference_case(case: Case) -> Case:
 def reference_load(case: Case) -> BoneLoad:
     """Return the bone load of a reference person (remembered, also on disk: many cases share it)."""
     return remembered(case, lambda: day_load(case, anatomy_of(case), run_day(case, anatomy_of(case))))
+
+
+def zones_of(case: Case, anatomy: KneeAnatomy, day: dict[str, ActivityResult]) -> ZoneMap:
+    """Return the bone of a simulated case that carries more than the level of a doubled risk, against its reference person."""
+    return zone_map(anatomy, bone_volumes(anatomy), _day_cycles(case, anatomy, day), reference_profile(reference_case(case)), case.lesion)
+
+
+@lru_cache(maxsize=64)
+def reference_profile(case: Case) -> StimulusProfile:
+    """Return how the stimulus of a reference person falls with depth (remembered, also on disk)."""
+    return remembered_profile(case, lambda: stimulus_profile(_day_cycles(case, anatomy_of(case), run_day(case, anatomy_of(case)))))
+
+
+def _day_cycles(case: Case, anatomy: KneeAnatomy, day: dict[str, ActivityResult]) -> DayCycles:
+    other, worn = worn_part(case, anatomy, day)
+    return day_cycles(anatomy, contacts(day), {name: item.motion for name, item in day.items()}, case.subject, case.bone, other_cycles=contacts(other), share=worn,
+                      day=case.day_amounts())
