@@ -85,10 +85,10 @@ def _relative_stimulus(result: KneeResult, before: KneeResult) -> Array:
 def _effect(result: KneeResult, before: ZoneMap, after: ZoneMap) -> PlanEffect:
     """Return what the interventions do to the overload: in the region that had the largest zone, and at worst elsewhere."""
     first = int(np.argmax(before.volume_mm3))
-    level = np.maximum(before.volume_mm3, 0.01 * before.region_volume_mm3.clip(1.0))  # a rise from nothing is told against 1 % of the region
-    change = (after.volume_mm3 - before.volume_mm3) / level
-    return PlanEffect(name=" and ".join(name.replace("_", " ") for name in result.case.interventions), overload_change=float(np.clip(change[first], -1.0, 100.0)),
-                      worst_rise=float(np.clip(np.delete(change, first).max(), 0.0, 100.0)), steps_per_day=result.case.subject.steps_per_day)
+    there = float(before.volume_mm3[first])
+    return PlanEffect(name=" and ".join(name.replace("_", " ") for name in result.case.interventions),
+                      overload_change=0.0 if there == 0.0 else min(float(after.volume_mm3[first]) / there - 1.0, 100.0),
+                      worst_rise=max(float(np.delete(after.share - before.share, first).max()), 0.0), steps_per_day=result.case.subject.steps_per_day)
 
 
 def outlook_summary(result: KneeResult) -> dict[str, Any]:

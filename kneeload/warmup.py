@@ -24,8 +24,8 @@ from kneeload.kernels.cache import cache_folder, folders, private_folder
 if TYPE_CHECKING:
     from kneeload.subject.anatomy import KneeAnatomy
 
-BESIDE = ("contact", "bone")  # what the second compiler of a first run does, the longest task first
-CHAINS = (("contact", "bone"), ("placing", "forces", "meshes", "stress", "nonlinear law"))  # of `kneeload warmup`: about the same time each
+BESIDE = ("contact", "bone", "zones")  # what the second compiler of a first run does, the longest task first
+CHAINS = (("contact", "bone", "zones"), ("placing", "forces", "meshes", "stress", "nonlinear law"))  # of `kneeload warmup`: about the same time each
 _waiting = threading.Lock()
 _helper: list[subprocess.Popen[str]] = []
 _LONGEST_WAIT_S = 120.0
@@ -161,28 +161,48 @@ def _reference_knee() -> KneeAnatomy:
     return reference_anatomy(Case().subject, Case().materials)
 
 
-def compile_bone() -> None:
-    """Compile the kernels of bone and lesion: a little load on every surface of the reference knee."""
+def _light_load(knee: KneeAnatomy) -> tuple[Any, Any]:
+    """Return contact and motion of "walking": a little load on every surface, two frames; only what the bone room reads of them."""
     from types import SimpleNamespace
 
     import numpy as np
 
     from kneeload.bone.bone_map import knee_map
-    from kneeload.bone.dose import bone_load
     from kneeload.case import Case
     from kneeload.contact.cycle import SurfaceField
-    from kneeload.lesion.hazard import quantiles
 
-    case, knee = Case(), _reference_knee()
-    fields = []
+    fields, case = [], Case()
     for name, area in knee_map(knee, case.bone).casting_area.items():
         pressure = np.zeros((2, len(area)), np.float32)
         pressure[:, ::100] = 1.0
         fields.append(SurfaceField(name=name, pressure=pressure, femur_triangle=np.zeros((2, len(area)), np.int32)))
-    cycles: Any = {"walking": SimpleNamespace(fields=tuple(fields))}  # what is read of a contact cycle and of a motion
-    motions: Any = {"walking": SimpleNamespace(time=np.arange(2.0), cycles_per_second=1.0)}
-    bone_load(knee, cycles, motions, case.subject, "walking", case.bone, day={"walking": 1.0})
+    return {"walking": SimpleNamespace(fields=tuple(fields))}, {"walking": SimpleNamespace(time=np.arange(2.0), cycles_per_second=1.0)}
+
+
+def compile_bone() -> None:
+    """Compile the kernels of bone and lesion."""
+    import numpy as np
+
+    from kneeload.bone.dose import bone_load
+    from kneeload.case import Case
+    from kneeload.lesion.hazard import quantiles
+
+    case, knee = Case(), _reference_knee()
+    bone_load(knee, *_light_load(knee), case.subject, "walking", case.bone, day={"walking": 1.0})
     quantiles(np.ones((2, 1)), (0.5,))
+
+
+def compile_zones() -> None:
+    """Compile the kernels of the stress tensor in the bone."""
+    import numpy as np
+
+    from kneeload.bone.day_stimulus import daily_power, day_cycles
+    from kneeload.bone.tensor import SurfacePoints
+    from kneeload.case import Case
+
+    case, knee = Case(), _reference_knee()
+    samples = (day := day_cycles(knee, *_light_load(knee), case.subject, case.bone, day={"walking": 1.0})).knee.patella.samples
+    daily_power(day, "patella", SurfacePoints(points=samples.points[:4], normals=samples.normals[:4], depth_mm=np.full(4, 3.0)))
 
 
 def compile_meshes() -> None:
@@ -208,7 +228,7 @@ def compile_stress() -> None:
 
 
 TASKS: dict[str, Callable[[], None]] = {
-    "contact": compile_contact, "placing": compile_placing, "forces": compile_forces, "bone": compile_bone, "meshes": compile_meshes,
+    "contact": compile_contact, "placing": compile_placing, "forces": compile_forces, "bone": compile_bone, "zones": compile_zones, "meshes": compile_meshes,
     "nonlinear law": partial(compile_contact, nonlinear=True),
     "stress": compile_stress,
 }

@@ -25,6 +25,8 @@ MPTA_RANGE_DEG = (MPTA_MEAN_DEG - 3.0 * MPTA_SD_DEG, MPTA_MEAN_DEG + 3.0 * MPTA_
 HKA_RANGE_DEG = (171.5, 185.5)
 # Medial slope 5.9 degrees (doi 10.1186/s43019-021-00095-2); from 12 degrees medial osteoarthritis was 7.9 times as frequent (PMC12936853).
 STEEP_SLOPE_DEG = 12.0
+SERIOUS_SHARE = 0.33  # of a region above the overstress level: MOAKS grade 2; less of it asks for no specialist
+NOISE_SHARE = 0.02  # of a region: a few cubes more or less are sampling (assumption)
 ENOUGH_STEPS = 6000.0  # steps a day that best told who kept their function over two years (1,788 people, PMC4146701)
 CYST_AND_ATTRITION_FROM = 1  # grade from which they count
 LOW_KL = 2  # a grade up to this reads as none to mild disease
@@ -58,7 +60,7 @@ class PlanEffect:
     Attributes:
         name: of the plan.
         overload_change: relative change of the overload in the region of most concern, no unit, negative = less.
-        worst_rise: largest relative rise anywhere else, no unit, 0 = none.
+        worst_rise: largest rise of the overloaded part of any other region, as a part of that region, no unit, 0 = none.
         steps_per_day: steps a day under the plan, None when unchanged.
     """
 
@@ -185,15 +187,15 @@ def _lesion_flags(measured: MeasuredLesions | None, kl: int | None) -> list[Flag
 def _plan_flags(overloaded: Mapping[str, float], plans: Sequence[PlanEffect] | None) -> list[Flag]:
     if not overloaded or not plans:
         return []
-    safe = [plan for plan in plans if plan.overload_change < 0.0 and plan.worst_rise <= 0.0]
-    if safe:
-        return []
     region, share = next(iter(overloaded.items()))
+    safe = [plan for plan in plans if plan.overload_change < 0.0 and plan.worst_rise <= NOISE_SHARE]
+    if safe or share < SERIOUS_SHARE:
+        return []
     best = min(plans, key=lambda plan: plan.overload_change)
     return [Flag(code="no_safe_plan", specialist=True, source="this engine",
                  numbers={"plans_tried": float(len(plans)), "overstressed_share": share, "best_change": best.overload_change, "its_worst_rise": best.worst_rise},
-                 sentence=f"None of the {len(plans)} plans that were tried lowers the overload of the {_plain(region)} without raising another region: a specialist should look, "
-                          "because what remains is not a matter of habit.")]
+                 sentence=(f"None of the {len(plans)} plans that were tried lowers" if len(plans) > 1 else f"The plan that was tried ({plans[0].name}) does not lower")
+                 + f" the overload of the {_plain(region)}, {100.0 * share:.0f} % of it, without raising another region: a specialist should look, because habits and devices alone may not be enough.")]
 
 
 def activity_flags(subject: Subject, plans: Sequence[PlanEffect] | None) -> list[Flag]:
