@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kneeload import contact, interventions, population, validation
     from kneeload.case import AnatomySource, Case
+    from kneeload.lesion.findings import Findings
     from kneeload.motion.activity import Activity
+    from kneeload.outlook import Outlook, outlook
     from kneeload.population import CaseFigures, simulate_many
     from kneeload.result import KneeResult, compare
     from kneeload.simulate import simulate
@@ -19,13 +21,13 @@ if TYPE_CHECKING:
 
 _HOME = {
     "Activity": "kneeload.motion.activity", "AnatomySource": "kneeload.case", "ArticularSurface": "kneeload.subject.surface", "Case": "kneeload.case",
-    "CaseFigures": "kneeload.population", "KneeResult": "kneeload.result", "Subject": "kneeload.subject.person", "compare": "kneeload.result",
-    "simulate": "kneeload.simulate", "simulate_many": "kneeload.population",
+    "CaseFigures": "kneeload.population", "Findings": "kneeload.lesion.findings", "KneeResult": "kneeload.result", "Outlook": "kneeload.outlook", "Subject": "kneeload.subject.person", "compare": "kneeload.result",
+    "outlook": "kneeload.outlook", "simulate": "kneeload.simulate", "simulate_many": "kneeload.population",
 }
 _ROOMS = ("contact", "interventions", "population", "validation")
 
-__all__ = ["Activity", "AnatomySource", "ArticularSurface", "Case", "CaseFigures", "KneeResult", "Subject", "compare", "contact", "interventions", "population", "simulate",
-           "simulate_many", "validation"]
+__all__ = ["Activity", "AnatomySource", "ArticularSurface", "Case", "CaseFigures", "Findings", "KneeResult", "Outlook", "Subject", "compare", "contact", "interventions",
+           "outlook", "population", "simulate", "simulate_many", "validation"]
 
 
 def __getattr__(name: str) -> Any:
@@ -45,10 +47,10 @@ def __dir__() -> list[str]:
 
 
 class _Package(ModuleType):
-    """Keeps `kneeload.simulate` the function, also after `from kneeload.simulate import ...` loaded the module of that name."""
+    """Keeps `kneeload.simulate` and `kneeload.outlook` functions, also after an import loaded the modules of those names."""
 
     def __setattr__(self, name: str, value: Any) -> None:
-        super().__setattr__(name, value.simulate if name == "simulate" and isinstance(value, ModuleType) else value)
+        super().__setattr__(name, getattr(value, name) if name in ("simulate", "outlook") and isinstance(value, ModuleType) else value)
 
 
 sys.modules[__name__].__class__ = _Package
