@@ -97,6 +97,7 @@ def worn_part(case: Case, anatomy: KneeAnatomy, day: dict[str, ActivityResult]) 
 
 
 def contacts(day: dict[str, ActivityResult]) -> dict[str, ContactCycle]:
+    """Return the contact of each activity of a day."""
     return {name: item.contact for name, item in day.items() if item.contact is not None}
 
 

@@ -129,6 +129,7 @@ def bone_load(anatomy: KneeAnatomy, cycles: Mapping[str, ContactCycle], motions:
 
 
 def fields_of(cycles: Mapping[str, ContactCycle], activity: str) -> tuple[SurfaceField, ...]:
+    """Return the contact fields of an activity; InputError if it is not there."""
     if activity not in cycles:
         raise InputError("activity", where="bone_load", got=activity, allowed="one of " + ", ".join(cycles), why="its contact is needed")
     return cycles[activity].fields
@@ -147,9 +148,14 @@ def seconds_per_sample(motion: Motion) -> NDArray[np.float64]:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Loaded:
-    """A cycle: its contact, its loads, by bone the same as lists, and (T,) the time that each frame stands for, as `seconds_per_sample`.
+    """A cycle of T frames; a static pose with equal frames has one.
 
-    A static pose with equal frames has one frame; `frames` is how many there were.
+    Attributes:
+        pressure, triangle: contact of each field, see `five`.
+        loads: forces on regions and patches.
+        lists: "femur", "tibia", "patella" -> the same as lists.
+        seconds: (T,) s; time that each frame stands for, as `seconds_per_sample`.
+        frames: how many frames the contact had.
     """
 
     pressure: Pressures
@@ -161,6 +167,7 @@ class Loaded:
 
 
 def load_of_cycle(knee: KneeMap, fields: tuple[SurfaceField, ...], motion: Motion | None) -> Loaded:
+    """Return what a cycle puts on the patches of the knee; a static pose with equal frames becomes one frame. Without a motion no time counts."""
     pressure, triangle = five(knee, fields)
     frames = pressure[0].shape[0]
     seconds = np.zeros(frames) if motion is None else seconds_per_sample(motion)
@@ -181,6 +188,7 @@ def _constant(pressure: NDArray[np.float32], triangle: NDArray[np.int32]) -> boo
 
 
 def check_frames(activity: str, loaded: Loaded, motion: Motion) -> None:
+    """Raise InputError if contact and motion of an activity have different numbers of frames."""
     if motion.time.shape[0] != loaded.frames:
         raise InputError("number of frames", where=activity, got=loaded.frames, allowed=str(motion.time.shape[0]),
                          why="contact and motion describe the same samples")

@@ -109,8 +109,8 @@ def test_level_doubles_the_hazard_of_the_most_loaded_point(person: Person, refer
 
 
 def test_risk_in_24_months_as_the_level(person: Person, reference: StimulusProfile, zones: ZoneMap) -> None:
-    got = person.zones(reference, 1.4, risk_24mo=0.1)
-    hazard = np.median(draws(LesionModel()).hazard, axis=0)
+    draw = draws(LesionModel()).hazard
+    got, hazard = person.zones(reference, 1.4, risk_24mo=0.1, hazard_per_year=draw), np.median(draw, axis=0)
     np.testing.assert_allclose(1.0 - np.exp(-2.0 * hazard * got.relative_risk), 0.1)
     rarer = got.relative_risk > 2.0
     assert (got.level_mpa[rarer] > zones.level_mpa[rarer]).all() and rarer.any()
@@ -152,7 +152,12 @@ def test_profile_falls_with_depth_where_the_cartilage_is_loaded(reference: Stimu
 @pytest.mark.parametrize("wrong", [{"relative_risk": 0.5}, {"risk_24mo": 0.0001}, {"risk_24mo": 1.5}])
 def test_a_risk_out_of_range_is_refused(person: Person, reference: StimulusProfile, wrong: dict[str, float]) -> None:
     with pytest.raises(InputError, match="risk"):
-        person.zones(reference, **wrong)
+        person.zones(reference, hazard_per_year=draws(LesionModel()).hazard, **wrong)
+
+
+def test_a_risk_needs_the_hazard_it_starts_from(person: Person, reference: StimulusProfile) -> None:
+    with pytest.raises(InputError, match="hazard_per_year"):
+        person.zones(reference, risk_24mo=0.1)
 
 
 def test_a_reference_without_load_is_refused(person: Person) -> None:
