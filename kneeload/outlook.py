@@ -57,7 +57,7 @@ def outlook(result: KneeResult) -> Outlook:
     plans = None if before is None else [_effect(result, before, zones)]
     course, course_before = _courses(result)
     return Outlook(course=course, course_before=course_before,
-                   panel=panel(result.case.subject, overstressed_share=zones.share, measured=result.measured, kl_grade=result.case.findings.kl_grade, plans=plans))
+                   panel=panel(result.case.subject, usual=None if result.before is None else result.before.case.subject, overstressed_share=zones.share, measured=result.measured, kl_grade=result.case.findings.kl_grade, plans=plans))
 
 
 def _courses(result: KneeResult) -> tuple[LesionCourse, LesionCourse | None]:
@@ -65,14 +65,16 @@ def _courses(result: KneeResult) -> tuple[LesionCourse, LesionCourse | None]:
     measured = measured_lesions([]) if result.measured is None else result.measured
     whole, reference = knee_region_volumes(bone_volumes(result.anatomy)), reference_load(reference_case(case))
 
-    def course(item: KneeResult, relative: Array) -> LesionCourse:
-        assert item.bone is not None
-        return lesion_course(measured, whole, [Period(weeks=plan.weeks, relative_stimulus=relative)], every_weeks=plan.every_weeks, model=case.lesion, course=plan.model,
-                             hazard_per_year=region_hazard(item.bone, reference, item.case.subject, case.lesion), modifiers=[modifier(name) for name in plan.modifiers])
+    def course(items: list[KneeResult], present: KneeResult) -> LesionCourse:
+        periods = [Period(weeks=stretch.weeks, relative_stimulus=_relative_stimulus(item, present)) for stretch, item in zip(plan.stretches, items)]
+        hazards = [region_hazard(item.bone, reference, item.case.subject, case.lesion) for item in items if item.bone is not None]
+        return lesion_course(measured, whole, periods, every_weeks=plan.every_weeks, model=case.lesion, course=plan.model, hazard_per_year=np.stack(hazards),
+                             modifiers=[modifier(name) for name in plan.modifiers])
 
-    if result.before is None:
-        return course(result, np.ones(len(MOAKS_REGIONS))), None
-    return course(result, _relative_stimulus(result, result.before)), course(result.before, np.ones(len(MOAKS_REGIONS)))
+    before = result.before
+    if before is None:
+        return course([result] * len(plan.stretches), result), None
+    return course([result if stretch.interventions else before for stretch in plan.stretches], before), course([before] * len(plan.stretches), before)
 
 
 def _relative_stimulus(result: KneeResult, before: KneeResult) -> Array:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kneeload.bone.dose import BoneLoad
+from kneeload.bone.tensor import HalfSpaceSolid
 from kneeload.case import Case
 from kneeload.contact.cycle import COMPARTMENTS, ContactCycle
 from kneeload.contact.cycle import STATUS as CONTACT_STATUS
@@ -175,6 +176,7 @@ class KneeResult:
             "relative_risk": lesion.relative_risk.tolist(), **_zone_columns(zones), "region_volume_mm3": zones.region_volume_mm3.tolist(),
             **{f"dose_share_{name}": (bone.dose_by_activity[:, i] / whole).tolist() for i, name in enumerate(bone.activities)},
             **{f"zone_share_{name}": zones.activity_share[:, i].tolist() for i, name in enumerate(zones.activities)},
+            "peak_energy_density_kpa": _peak_energy(zones),
             "stimulus_mpa": [] if bone.stimulus is None else bone.stimulus.tolist(),
         }
 
@@ -262,6 +264,15 @@ def _with_zones(regions: Mapping[str, dict[str, Any]], zones: ZoneMap | None) ->
         return dict(regions)
     columns = _zone_columns(zones)
     return {region: {**row, **{name: column[i] for name, column in columns.items()}} for i, (region, row) in enumerate(regions.items())}
+
+
+def _peak_energy(zones: ZoneMap) -> list[float]:
+    """Largest strain energy density in each region over the activities of the day, (15,) kPa: effective stress squared over twice the modulus."""
+    solid, peak = HalfSpaceSolid(), np.zeros(len(MOAKS_REGIONS))
+    for bone in zones.bones.values():
+        own = bone.volume.region >= 0
+        np.maximum.at(peak, bone.volume.region[own], bone.peak[own])
+    return (1000.0 * peak**2 / (2.0 * solid.youngs_modulus_mpa)).tolist()
 
 
 def _zone_columns(zones: ZoneMap) -> dict[str, list[Any]]:

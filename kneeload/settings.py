@@ -96,7 +96,7 @@ def _findings(values: dict[str, Any]) -> Findings:
 
 
 def _course(values: dict[str, Any]) -> CoursePlan:
-    own: dict[str, Any] = {key: values.pop(key) for key in ("weeks", "every_weeks", "modifiers") if key in values}
+    own: dict[str, Any] = {key: values.pop(key) for key in ("weeks", "periods", "every_weeks", "modifiers") if key in values}
     return _make(CoursePlan, {**own, "model": _make(CourseModel, values, "course")}, "course")
 
 

@@ -97,10 +97,25 @@ def test_a_missing_or_wrong_table_is_one_sentence(tmp_path: Path) -> None:
         simulate(replace(HEAVY, findings=Findings(file=wrong)))
 
 
-@pytest.mark.parametrize("wrong", [{"weeks": 0.0}, {"weeks": float("nan")}, {"every_weeks": 300.0}, {"every_weeks": 0.01}, {"modifiers": ("vitamin_d",)}, {"modifiers": ("hope",)}])
+@pytest.mark.parametrize("wrong", [{"weeks": 0.0}, {"weeks": float("nan")}, {"every_weeks": 300.0}, {"every_weeks": 0.01}, {"modifiers": ("vitamin_d",)}, {"modifiers": ("hope",)},
+                                   {"periods": ({"weeks": -1.0},)}, {"periods": ({"days": 3},)}, {"periods": ({"weeks": 9.0, "interventions": "no"},)}, {"periods": (5,)}])
 def test_courses_that_cannot_be(wrong: dict) -> None:
     with pytest.raises(InputError):
         CoursePlan(**wrong)
+
+
+def test_periods_with_and_without_the_interventions_lie_between_both() -> None:
+    by_turns = simulate(replace(braced().case, course=CoursePlan(periods=({"weeks": 26.0}, {"weeks": 26.0, "interventions": False}), every_weeks=26.0)))
+    found, whole = outlook(by_turns), outlook(braced())
+    assert found.course.weeks.tolist() == [0.0, 26.0, 52.0] and whole.course_before is not None
+    medial = [i for i, name in enumerate(MOAKS_REGIONS) if name.startswith("tibia") and name.endswith("_medial")]
+    turns, always, never = (float(c.new[-1, medial].sum()) for c in (found.course, whole.course, whole.course_before))
+    assert always < turns < never
+
+
+def test_a_plan_that_rests_is_warned_of() -> None:
+    lazy = replace(HEAVY, subject=replace(HEAVY.subject, steps_per_day=2000.0), interventions=("rest",), baseline=HEAVY)
+    assert "deconditioning" in {flag.code for flag in outlook(simulate(lazy)).panel.flags}
 
 
 def test_the_load_level_has_no_outlook() -> None:

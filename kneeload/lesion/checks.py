@@ -106,12 +106,13 @@ class Panel:
     disclaimer: str = DISCLAIMER
 
 
-def panel(subject: Subject, *, overstressed_share: ArrayLike | None = None, measured: MeasuredLesions | None = None, kl_grade: int | None = None,
+def panel(subject: Subject, *, usual: Subject | None = None, overstressed_share: ArrayLike | None = None, measured: MeasuredLesions | None = None, kl_grade: int | None = None,
           plans: Sequence[PlanEffect] | None = None) -> Panel:
     """Return the panel of one knee.
 
     Args:
         subject: the person.
+        usual: the person before the plans, if that differs: what a plan cuts is told against it.
         overstressed_share: (15,) no unit; part of each region above the overstress level (`kneeload.lesion.hazard.overstressed_share`).
         measured: lesions on MRI.
         kl_grade: of the radiograph; the one that came with `measured` counts when this is None.
@@ -125,7 +126,7 @@ def panel(subject: Subject, *, overstressed_share: ArrayLike | None = None, meas
         raise InputError("KL grade", where="kl_grade", got=kl, allowed="0, 1, 2, 3 or 4", why="these are the Kellgren-Lawrence grades")
     overloaded = _overloaded(overstressed_share)
     volume = None if measured is None or np.isnan(measured.volume_mm3).any() else float(measured.volume_mm3.sum())
-    flags = [*alignment_flags(subject), *_lesion_flags(measured, kl), *_plan_flags(overloaded, plans), *activity_flags(subject, plans)]
+    flags = [*alignment_flags(subject), *_lesion_flags(measured, kl), *_plan_flags(overloaded, plans), *activity_flags(usual or subject, plans)]
     return Panel(
         kl_grade=kl, lesions=None if measured is None else measured.number, lesion_volume_mm3=volume,
         score_by_compartment={} if measured is None else compartment_sums(measured.grade),
