@@ -32,6 +32,7 @@ from kneeload.subject.anatomy import KneeAnatomy
 Array = NDArray[np.float64]
 RELATIVE_RISK = 2.0
 MONTHS_24_YEARS = 2.0
+VISIBLE_MM3 = 80.0  # a zone below it has grade 0: a reader would not see a lesion of that size (middle of `CourseModel.visible_mm3`), and a cube or two is sampling
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -66,7 +67,7 @@ class ZoneMap:
         volume_mm3, volume_low_mm3, volume_high_mm3: (R,) mm3; size of the zone at the median slope of hazard, and for the ends of its 95 % interval.
         region_volume_mm3: (R,) mm3.
         share: (R,) no unit; zone over region.
-        moaks_grade, worms_grade: (R,) no unit; 0-3 by the cuts of that system for the share of a MOAKS region.
+        moaks_grade, worms_grade: (R,) no unit; 0-3 by the cuts of that system for the share of a MOAKS region; 0 for a zone too small to be seen.
         centroid_mm: (R, 3) mm, frame of the bone; not a number without a zone.
         depth_mm: (R, 2) mm; least and largest depth of the cubes of the zone; not a number without a zone.
         level_mpa: (R,) MPa; mean level over the cubes of the region.
@@ -193,7 +194,8 @@ def _gathered(bones: Mapping[str, BoneZones], day: DayCycles, ratio: Array, size
     share = np.divide(sizes[1], whole, out=np.zeros(REGIONS), where=whole > 0.0)
     arrays = {"relative_risk": ratio, "volume_mm3": sizes[1], "volume_low_mm3": sizes[0], "volume_high_mm3": sizes[2], "region_volume_mm3": whole, "share": share,
               "centroid_mm": centroid, "depth_mm": depth, "level_mpa": level, "largest_mpa": largest, "activity_share": activity}
-    moaks, worms = grades(share, "MOAKS"), grades(share, "WORMS")
+    seen = np.where(sizes[1] >= VISIBLE_MM3, share, 0.0)
+    moaks, worms = grades(seen, "MOAKS"), grades(seen, "WORMS")
     for array in (*arrays.values(), moaks, worms):
         array.setflags(write=False)
     return ZoneMap(bones=dict(bones), activities=day.activities, moaks_grade=moaks, worms_grade=worms, **arrays)
