@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kneeload.bone.day import DAY_ACTIVITIES, daily_cycles
+from kneeload.bone.finite_element_settings import FiniteElements
 from kneeload.bone.model import BoneModel
 from kneeload.calibration.person import Calibration
 from kneeload.contact.model import ContactModel
@@ -52,6 +53,7 @@ class Case:
         anatomy: source of the surfaces.
         materials: elastic constants of cartilage and menisci.
         muscles, contact, bone, lesion: settings of those rooms.
+        finite_elements: what `kneeload.finite_element_study` computes, or None.
         findings: lesions and grades known from images of this knee; nothing by default.
         course: for how long the course of lesions is followed (`kneeload.outlook`).
         brace: an orthosis on this knee, or None.
@@ -70,6 +72,7 @@ class Case:
     contact: ContactModel | None = field(default_factory=ContactModel)
     bone: BoneModel = field(default_factory=BoneModel)
     lesion: LesionModel = field(default_factory=LesionModel)
+    finite_elements: FiniteElements | None = None
     findings: Findings = field(default_factory=Findings)
     course: CoursePlan = field(default_factory=CoursePlan)
     brace: Brace | None = None

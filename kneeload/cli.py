@@ -76,9 +76,10 @@ def _application(cfg: DictConfig) -> None:
         _problems.append(error)
         return
     if not cfg.runtime.quiet:
+        from kneeload.outlook import outlook_summary
         from kneeload.views.terminal import print_summary
 
-        print_summary(result.summary(), folder=folder, notes=notes)
+        print_summary(result.summary() | outlook_summary(result), folder=folder, notes=notes)
     gc.enable()
 
 

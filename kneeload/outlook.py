@@ -18,6 +18,7 @@ from kneeload.lesion.checks import Panel, PlanEffect, panel
 from kneeload.lesion.course import LesionCourse, Period, lesion_course
 from kneeload.lesion.hazard import region_hazard
 from kneeload.lesion.measured import knee_region_volumes, measured_lesions
+from kneeload.lesion.milestones import lesion_dates, new_lesion_risk
 from kneeload.lesion.modifiers import modifier
 from kneeload.lesion.zones import ZoneMap
 from kneeload.result import KneeResult
@@ -98,12 +99,21 @@ def outlook_summary(result: KneeResult) -> dict[str, Any]:
     if result.bone is None:
         return {"course": None, "panel": None}
     found = outlook(result)
-    courses = {"with_interventions" if result.case.interventions else "as_now": found.course}
+    courses = [("with_interventions" if result.case.interventions else "as_now", found.course, True)]
     if found.course_before is not None:
-        courses["as_before"] = found.course_before
+        courses.append(("as_before", found.course_before, False))
     return {"course": {"measured_regions": [] if result.measured is None else [MOAKS_REGIONS[i] for i in np.flatnonzero(result.measured.present)],
-                       "modifiers": list(result.case.course.modifiers), **{name: _course_numbers(course) for name, course in courses.items()}},
+                       "modifiers": list(result.case.course.modifiers), **{name: {**_course_numbers(course), "new_lesion": _new_lesion(result, changed)} for name, course, changed in courses}},
             "panel": _panel_numbers(found.panel)}
+
+
+def _new_lesion(result: KneeResult, changed: bool) -> list[dict[str, float]]:
+    """Return the plausibility of any new lesion under the periods of the plan; with `changed` False, as if nothing had been changed."""
+    case, plan, before = result.case, result.case.course, result.before or result
+    reference = reference_load(reference_case(case))
+    items = [result if changed and stretch.interventions else before for stretch in plan.stretches]
+    hazards = [region_hazard(item.bone, reference, item.case.subject, case.lesion) for item in items if item.bone is not None]
+    return new_lesion_risk(hazards, [stretch.weeks for stretch in plan.stretches], None if result.measured is None else result.measured.present)
 
 
 def _course_numbers(course: LesionCourse) -> dict[str, Any]:
@@ -114,6 +124,7 @@ def _course_numbers(course: LesionCourse) -> dict[str, Any]:
         "regions": {region: {"volume_mm3": float(course.volume_mm3[-1, i]), "volume_low_mm3": float(course.volume_low_mm3[-1, i]),
                              "volume_high_mm3": float(course.volume_high_mm3[-1, i]), **{name: float(values[i]) for name, values in last.items()}}
                     for i, region in enumerate(MOAKS_REGIONS)},
+        "milestones": lesion_dates(course),
     }
 
 

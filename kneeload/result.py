@@ -263,7 +263,8 @@ def _with_zones(regions: Mapping[str, dict[str, Any]], zones: ZoneMap | None) ->
     if zones is None:
         return dict(regions)
     columns = _zone_columns(zones)
-    return {region: {**row, **{name: column[i] for name, column in columns.items()}} for i, (region, row) in enumerate(regions.items())}
+    return {region: {**row, **{name: column[i] for name, column in columns.items()}, "zone_activities": dict(zip(zones.activities, zones.activity_share[i].tolist()))}
+            for i, (region, row) in enumerate(regions.items())}
 
 
 def _peak_energy(zones: ZoneMap) -> list[float]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kneeload.errors import InputError
+from kneeload.finite_element_study import finite_element_columns, finite_element_study
 from kneeload.outlook import course_columns, outlook_summary
 from kneeload.result import KneeResult, version_of_kneeload
 
@@ -25,8 +26,9 @@ def write_run(result: KneeResult, folder: Path, *, pictures: bool = True, vtk: b
     """Write a result into `folder` (made if needed) and return notes for the reader, such as why a picture is flat.
 
     Raises:
-        InputError: the folder already holds a run.
+        InputError: the folder already holds a run, or the finite elements that the case asks for cannot be computed (nothing is written then).
     """
+    solids = finite_element_study(result)
     folder.mkdir(parents=True, exist_ok=True)
     summary = result.summary() | outlook_summary(result)
     _write_json(folder / "summary.json", summary)
@@ -36,16 +38,26 @@ def write_run(result: KneeResult, folder: Path, *, pictures: bool = True, vtk: b
     if result.main.contact is not None:
         _write_table(folder / "contact.csv", result.contact_places())
         _write_table(folder / "course.csv", course_columns(result))
+    if solids:
+        _write_table(folder / "finite_elements.csv", finite_element_columns(result))
     notes: list[str] = []
-    stress = forces = None
+    drawn: dict[str, Path] = {}
     if pictures:
-        notes, stress, forces = _draw(result, summary, folder)
+        notes, drawn = _draw(result, summary, folder)
     if result.case.calibration is not None:
         notes = [result.case.calibration.sentence(), *notes]
     if vtk and result.main.contact is not None:
         from kneeload.views.vtk_files import write_vtk
+        from kneeload.views.zones import zones_file
 
         write_vtk(folder, scene_of(result, summary))
+        zones = result.zones()
+        if zones is not None:
+            zones_file(scene_of(result, summary), zones, folder)
+    if vtk and solids:
+        from kneeload.views.bone_files import write_bones
+
+        write_bones(folder, scene_of(result, summary), solids)
     if vtk_series and result.main.contact is not None:
         from kneeload.views.vtk_files import write_vtk_series
 
@@ -53,7 +65,7 @@ def write_run(result: KneeResult, folder: Path, *, pictures: bool = True, vtk: b
     if report:
         from kneeload.views.report import write_report
 
-        write_report(folder / "report.html", summary, stress=stress, forces=forces, notes=notes)
+        write_report(folder / "report.html", summary, **drawn, notes=notes)
     return notes
 
 
@@ -69,25 +81,35 @@ def scene_of(result: KneeResult, summary: dict[str, Any]) -> Scene:
                  daily_dose=None if result.bone is None else result.bone.daily_dose, risk_24mo=None if result.lesion is None else result.lesion.risk_24mo)
 
 
-def _draw(result: KneeResult, summary: dict[str, Any], folder: Path) -> tuple[list[str], Path | None, Path]:
+def _draw(result: KneeResult, summary: dict[str, Any], folder: Path) -> tuple[list[str], dict[str, Path]]:
+    """Draw what there is and return the notes, each once, and the files by the names that `write_report` knows."""
     from kneeload.views.curves import draw_curves, knee_curves
-    from kneeload.views.stress import draw_stress
 
-    before = result.before
-    forces = draw_curves(
+    before, notes = result.before, []
+    files = {"forces": draw_curves(
         folder / "forces.png", knee_curves(result.main.motion, result.main.loads, result.main.contact), title=_title(result, summary),
-        body_weight_n=result.case.subject.body_weight_n, before=None if before is None else knee_curves(before.main.motion, before.main.loads, before.main.contact))
-    if result.main.contact is None:
-        return [], None, forces
-    picture = draw_stress(folder / "stress.png", scene_of(result, summary))
-    return ([picture.note] if picture.note else []), picture.path, forces
+        body_weight_n=result.case.subject.body_weight_n, before=None if before is None else knee_curves(before.main.motion, before.main.loads, before.main.contact))}
+    if result.main.contact is not None:
+        from kneeload.views.stress import draw_stress
+
+        picture = draw_stress(folder / "stress.png", scene_of(result, summary))
+        files["stress"], notes = picture.path, [picture.note]
+    zones = result.zones()
+    if zones is not None:
+        from kneeload.views.course import draw_course
+        from kneeload.views.zones import zones_picture
+
+        found = zones_picture(scene_of(result, summary), zones, folder / "zones.png")
+        files["zones"], notes = found.path, [*notes, found.note]
+        files["course"] = draw_course(folder / "course.png", summary["course"], title=_title(result, summary, "how lesions may go on"))
+    return list(dict.fromkeys(note for note in notes if note)), files
 
 
-def _title(result: KneeResult, summary: dict[str, Any]) -> str:
+def _title(result: KneeResult, summary: dict[str, Any], what: str = "") -> str:
     from kneeload.views.wording import person_line
 
     changes = [f"with {name.replace('_', ' ')}" for name in result.case.interventions]
-    return ", ".join([person_line(summary), result.case.activity.name.replace("_", " "), *changes])
+    return ", ".join([person_line(summary), what or result.case.activity.name.replace("_", " "), *changes])
 
 
 def write_failure(folder: Path, sentence: str) -> None:

@@ -10,6 +10,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from kneeload import interventions
+from kneeload.bone.finite_element_settings import FiniteElements, inclusion_of
+from kneeload.bone.hexahedra import require_packages
+from kneeload.bone.material import BoneSolid
 from kneeload.bone.model import BoneModel
 from kneeload.calibration.file import read_calibration
 from kneeload.case import AnatomySource, Case
@@ -50,6 +53,7 @@ def case_from_config(cfg: DictConfig) -> Case:
         contact=_make(ContactModel, contact, "contact") if with_contact else None,
         bone=_make(BoneModel, tree["bone"], "bone"),
         lesion=_make(LesionModel, tree["lesion"], "lesion"),
+        finite_elements=_finite_elements(dict(tree["finite_elements"]), with_contact),
         findings=_findings(dict(tree["findings"])),
         course=_course(dict(tree["course"])),
     )
@@ -88,6 +92,23 @@ def _activity(values: dict[str, Any]) -> Activity:
 def _anatomy(values: dict[str, Any]) -> AnatomySource:
     folder = values.pop("folder", None)
     return _make(AnatomySource, {**values, "folder": None if folder is None else Path(str(folder)).expanduser()}, "anatomy")
+
+
+def _finite_elements(values: dict[str, Any], with_contact: bool) -> FiniteElements | None:
+    if values.pop("name", None) == "none":
+        return None
+    if not with_contact:
+        raise InputError("contact", where="contact", got="none", allowed="elastic_foundation with finite_elements", why="contact is the load of the bone")
+    require_packages()
+    solid, items, where = values.pop("solid", None) or {}, values.pop("inclusions", None) or [], "finite_elements"
+    if not isinstance(solid, dict) or "element_mm" in solid:
+        raise InputError("material", where=f"{where}.solid", got="element_mm" if isinstance(solid, dict) else solid, allowed="keys with values, without element_mm", why=f"the edge of the cubes is {where}.spacing_mm")
+    if not isinstance(items, list):
+        raise InputError("inclusions", where=f"{where}.inclusions", got=items, allowed="a list of inclusions", why="their order counts")
+    if "spacing_mm" in values:
+        solid = {**solid, "element_mm": values.pop("spacing_mm")}
+    return _make(FiniteElements, {**values, "solid": _make(BoneSolid, solid, f"{where}.solid"),
+                                  "inclusions": [inclusion_of(item, f"{where}.inclusions[{number}]") for number, item in enumerate(items)]}, where)
 
 
 def _findings(values: dict[str, Any]) -> Findings:

@@ -22,7 +22,7 @@ from kneeload.bone.hexahedra import (
     stresses,
 )
 from kneeload.bone.inclusions import Inclusion, apply_inclusions, stiffness_with
-from kneeload.bone.material import BoneSolid, modulus, shell, trabecular_modulus
+from kneeload.bone.material import BoneSolid, Shell, modulus, shell, trabecular_modulus
 from kneeload.bone.model import BoneModel
 from kneeload.bone.multigrid import solve_columns
 from kneeload.bone.volume import BONES, BoneVolume, articular_surfaces, whole_bone
@@ -138,6 +138,72 @@ def contact_forces(anatomy: KneeAnatomy, cycle: ContactCycle, bone: str) -> tupl
     return patches.centres[own.chosen], -patches.normals[own.chosen], own.force[own.chosen, :loads.frames].astype(np.float64)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PressedBone:
+    """A bone under the contact of some frames, ready to be solved with any inclusions (n cubes, N nodes, T frames).
+
+    Attributes:
+        anatomy: the knee.
+        model: settings.
+        volume: the n cubes, frame of the bone.
+        layers: plate and cortex in each cube.
+        trabecular_mpa: (n,) MPa; modulus of the bone between them.
+        mesh: the cubes as finite elements.
+        frames: (T,) no unit; frames of the cycle.
+        nodal_n: (N, 3, T) N; forces on the nodes, frame of the bone.
+        held: (N,) no unit; True for the nodes at the fixed end.
+    """
+
+    anatomy: KneeAnatomy
+    model: BoneSolid
+    volume: BoneVolume
+    layers: Shell
+    trabecular_mpa: Array
+    mesh: Hexahedra
+    frames: NDArray[np.int64]
+    nodal_n: Array
+    held: NDArray[np.bool_]
+
+    def stress(self, inclusions: Sequence[Inclusion] = ()) -> BoneField:
+        """Return the stress with inclusions in this bone; later ones lie over earlier ones.
+
+        Raises:
+            InputError: a bad inclusion, scikit-fem or pyamg missing.
+        """
+        layers, parts = apply_inclusions(self.anatomy, self.volume, self.layers, inclusions)
+        stiffness = stiffness_with(modulus(self.trabecular_mpa, layers, self.model), parts)
+        mesh, ratio = self.mesh, self.model.poisson_ratio
+        solved, mix = solve(mesh, stiffness, ratio, self.nodal_n, self.held, self.model.tolerance)
+        vertical, principal, pressure, energy = fields_of(mesh, stiffness, ratio, solved, mix, self.volume.normal)
+        reaction = nodal_forces(mesh, stiffness, ratio, solved, self.held).sum(axis=0) @ mix
+        return BoneField(volume=self.volume, modulus_mpa=_fixed(stiffness), frames=self.frames, vertical=vertical, principal=principal,
+                         pressure=pressure, energy=energy, load_n=_fixed(self.nodal_n.sum(axis=0).T), reaction_n=_fixed(reaction.T), modes=solved.shape[2])
+
+
+def pressed_bone(anatomy: KneeAnatomy, cycle: ContactCycle, model: BoneSolid | None = None, *, bone: str = "tibia",
+                 frames: Sequence[int] | None = None, density_g_cm3: Array | None = None) -> PressedBone:
+    """Return a bone with all that does not depend on inclusions: cubes, plate and cortex, and where the contact presses.
+
+    Arguments: see `finite_element_stress`.
+
+    Raises:
+        InputError: an unknown bone, frames that are not there, no contact on the bone, a bad density.
+    """
+    solid = model or BoneSolid()
+    volume = solid_volume(anatomy, bone, solid)
+    points, inward, force = contact_forces(anatomy, cycle, bone)
+    chosen = _frames(frames, force.shape[1])
+    if not points.size or not force[:, chosen].any():
+        raise InputError("contact", where=f"the {bone} in these frames", got="no pressure", allowed="pressure on its cartilage",
+                         why="it is the load of the bone")
+    mesh = hexahedra(volume.index, volume.spacing_mm, volume.origin_mm)
+    weights = entry_weights(mesh, points, inward)
+    nodal = np.stack([weights @ (inward[:, axis, None] * force[:, chosen]) for axis in range(3)], axis=1)
+    return PressedBone(anatomy=anatomy, model=solid, volume=volume, layers=shell(anatomy, volume, solid),
+                       trabecular_mpa=_fixed(trabecular_modulus(volume, solid, density_g_cm3)), mesh=mesh, frames=_fixed(chosen),
+                       nodal_n=_fixed(nodal), held=_fixed(held_nodes(mesh, bone, solid)))
+
+
 def finite_element_stress(anatomy: KneeAnatomy, cycle: ContactCycle, model: BoneSolid | None = None, inclusions: Sequence[Inclusion] = (), *,
                           bone: str = "tibia", frames: Sequence[int] | None = None, density_g_cm3: Array | None = None) -> BoneField:
     """Return the stress in one bone over a contact cycle.
@@ -158,23 +224,7 @@ def finite_element_stress(anatomy: KneeAnatomy, cycle: ContactCycle, model: Bone
     Raises:
         InputError: an unknown bone, frames that are not there, no contact on the bone, a bad inclusion or density, scikit-fem or pyamg missing.
     """
-    solid = model or BoneSolid()
-    volume = solid_volume(anatomy, bone, solid)
-    points, inward, force = contact_forces(anatomy, cycle, bone)
-    chosen = _frames(frames, force.shape[1])
-    if not points.size or not force[:, chosen].any():
-        raise InputError("contact", where=f"the {bone} in these frames", got="no pressure", allowed="pressure on its cartilage", why="it is the load of the bone")
-    layers, parts = apply_inclusions(anatomy, volume, shell(anatomy, volume, solid), inclusions)
-    stiffness = stiffness_with(modulus(trabecular_modulus(volume, solid, density_g_cm3), layers, solid), parts)
-    mesh = hexahedra(volume.index, volume.spacing_mm, volume.origin_mm)
-    weights = entry_weights(mesh, points, inward)
-    nodal = np.stack([weights @ (inward[:, axis, None] * force[:, chosen]) for axis in range(3)], axis=1)
-    held = held_nodes(mesh, bone, solid)
-    solved, mix = solve(mesh, stiffness, solid.poisson_ratio, nodal, held, solid.tolerance)
-    fields = fields_of(mesh, stiffness, solid.poisson_ratio, solved, mix, volume.normal)
-    reaction = nodal_forces(mesh, stiffness, solid.poisson_ratio, solved, held).sum(axis=0) @ mix
-    return BoneField(volume=volume, modulus_mpa=_fixed(stiffness), frames=_fixed(chosen), vertical=fields[0], principal=fields[1], pressure=fields[2],
-                     energy=fields[3], load_n=_fixed(nodal.sum(axis=0).T), reaction_n=_fixed(reaction.T), modes=solved.shape[2])
+    return pressed_bone(anatomy, cycle, model, bone=bone, frames=frames, density_g_cm3=density_g_cm3).stress(inclusions)
 
 
 def all_bones(anatomy: KneeAnatomy, cycle: ContactCycle, model: BoneSolid | None = None,
@@ -191,7 +241,8 @@ def all_bones(anatomy: KneeAnatomy, cycle: ContactCycle, model: BoneSolid | None
 def _frames(frames: Sequence[int] | None, count: int) -> NDArray[np.int64]:
     chosen = np.arange(count) if frames is None else np.asarray(frames, np.int64).reshape(-1)
     if not chosen.size or chosen.min() < 0 or chosen.max() >= count:
-        raise InputError("frames", where="finite_element_stress", got=frames, allowed=f"some of 0 to {count - 1}", why="the cycle has so many")
+        raise InputError("frames", where="finite_element_stress", got=frames, allowed=f"some of 0 to {count - 1}",
+                         why="the cycle has so many")
     return chosen
 
 
@@ -201,7 +252,8 @@ def _fixed(array: NDArray[Any]) -> NDArray[Any]:
     return out
 
 
-def solve(mesh: Hexahedra, modulus_mpa: Array, poisson_ratio: float, nodal: Array, held: NDArray[np.bool_], tolerance: float) -> tuple[Array, Array]:
+def solve(mesh: Hexahedra, modulus_mpa: Array, poisson_ratio: float, nodal: Array, held: NDArray[np.bool_],
+          tolerance: float) -> tuple[Array, Array]:
     """Return displacements (N, 3, r) mm of r independent loads and the mix (r, T): the frames of the loads (N, 3, T) N are displacements @ mix.
 
     Loads smaller than `tolerance` of the largest are left out, and the others are solved until the residual force is that small, so
@@ -233,7 +285,8 @@ def rigid_motions(nodes: Array) -> Array:
     return out.reshape(-1, 6)
 
 
-def fields_of(mesh: Hexahedra, modulus_mpa: Array, poisson_ratio: float, solved: Array, mix: Array, normal: Array) -> tuple[NDArray[np.float32], ...]:
+def fields_of(mesh: Hexahedra, modulus_mpa: Array, poisson_ratio: float, solved: Array, mix: Array,
+              normal: Array) -> tuple[NDArray[np.float32], ...]:
     """Return vertical, principal, mean compressive stress and strain energy density, each (T, n) MPa, from `solve`; normal (n, 3)."""
     strain = strains(mesh, solved)
     basis = stresses(strain, modulus_mpa, poisson_ratio)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,15 @@ class Hexahedra:
 
 def missing(package: str, name: str) -> InputError:
     """Return the error for an optional package that is not installed."""
-    return InputError("finite elements", where="bone", got=f"no package {package}", allowed="pip install 'kneeload[fem]'", why=f"{name} come from it")
+    return InputError("finite elements", where="bone", got=f"no package {package}", allowed="pip install 'kneeload[fem]'",
+                      why=f"{name} come from it")
+
+
+def require_packages() -> None:
+    """Raise an InputError if an optional package of the finite elements is not installed."""
+    for package, module, name in (("scikit-fem", "skfem", "elements"), ("pyamg", "pyamg", "solvers")):
+        if find_spec(module) is None:
+            raise missing(package, name)
 
 
 def hexahedra(index: NDArray[Any], edge_mm: float, origin_mm: Array) -> Hexahedra:
@@ -135,7 +144,8 @@ def nodal_forces(mesh: Hexahedra, modulus_mpa: Array, poisson_ratio: float, disp
     count = displacement.shape[2]
     touching = np.flatnonzero(wanted[mesh.cells].any(axis=1))
     cells = mesh.cells[touching]
-    force = np.matmul(cube_stiffness(mesh.edge_mm, poisson_ratio), displacement[cells].reshape(len(cells), 24, count)) * modulus_mpa[touching, None, None]
+    moved = displacement[cells].reshape(len(cells), 24, count)
+    force = np.matmul(cube_stiffness(mesh.edge_mm, poisson_ratio), moved) * modulus_mpa[touching, None, None]
     out = np.zeros((len(mesh.nodes), 3, count))
     np.add.at(out, cells, force.reshape(len(cells), 8, 3, count))
     return out[wanted]

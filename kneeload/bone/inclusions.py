@@ -42,10 +42,12 @@ class _Place:
                              why="it says in which bone and below which surface the inclusion lies")
         radii = np.broadcast_to(np.asarray(self.radius_mm, np.float64), (3,)) if np.size(self.radius_mm) in (1, 3) else np.zeros(3)
         if not (np.all(np.isfinite(radii)) and np.all(radii > 0.0) and np.all(radii <= 40.0)):
-            raise InputError("radius of an inclusion", where=type(self).__name__, got=self.radius_mm, allowed="one or three numbers above 0 and at most 40 mm",
+            raise InputError("radius of an inclusion", where=type(self).__name__, got=self.radius_mm,
+                             allowed="one or three numbers above 0 and at most 40 mm",
                              why="it is a ball or an ellipsoid in the bone")
         if not 0.0 <= self.depth_mm <= 60.0:
-            raise InputError("depth of an inclusion", where=type(self).__name__, got=self.depth_mm, allowed="0 to 60 mm", why="it lies below the bone surface")
+            raise InputError("depth of an inclusion", where=type(self).__name__, got=self.depth_mm, allowed="0 to 60 mm",
+                             why="it lies below the bone surface")
 
     @property
     def bone(self) -> str:
@@ -131,39 +133,64 @@ Inclusion = Cyst | Fill | Lesion | Attrition
 
 def _check_modulus(value: float, where: str) -> None:
     if not 0.0 < value < 1e6:
-        raise InputError("stiffness of an inclusion", where=where, got=value, allowed="above 0 and finite", why="the equations of a part without stiffness have no solution")
+        raise InputError("stiffness of an inclusion", where=where, got=value, allowed="above 0 and finite",
+                         why="the equations of a part without stiffness have no solution")
 
 
-def apply_inclusions(anatomy: KneeAnatomy, volume: BoneVolume, layers: Shell, inclusions: Sequence[Inclusion]) -> tuple[Shell, list[tuple[Inclusion, Array]]]:
-    """Return the shell without what attrition takes, and each other inclusion with the part (n,) of every cube that it takes.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Taken:
+    """What an inclusion takes of the cubes that it meets, by 64 points in each.
+
+    Attributes:
+        item: the inclusion.
+        cubes: (m,) no unit; numbers of those cubes, increasing.
+        inside: (m, 64) no unit; True for the points within the inclusion.
+    """
+
+    item: Inclusion
+    cubes: NDArray[np.int64]
+    inside: NDArray[np.bool_]
+
+
+def apply_inclusions(anatomy: KneeAnatomy, volume: BoneVolume, layers: Shell, inclusions: Sequence[Inclusion]) -> tuple[Shell, list[Taken]]:
+    """Return the shell without what attrition takes, and what each other inclusion takes.
 
     Raises:
         InputError: a region of another bone, a mask of the wrong shape or empty, an inclusion that is not within the bone.
     """
-    parts: list[tuple[Inclusion, Array]] = []
+    parts: list[Taken] = []
     for item in inclusions:
         if item.bone != volume.bone:
             raise InputError("region of an inclusion", where=type(item).__name__, got=item.region, allowed=f"a region of the {volume.bone}",
                              why="this bone is computed")
-        taken = taken_part(anatomy, volume, item, layers)
+        own = taken(anatomy, volume, item, layers)
         if isinstance(item, Attrition):
-            layers = replace(layers, plate=layers.plate * (1.0 - taken))
+            plate = layers.plate.copy()
+            plate[own.cubes] = 0.0
+            layers = replace(layers, plate=plate)
         else:
-            parts.append((item, taken))
+            parts.append(own)
     return layers, parts
 
 
-def stiffness_with(modulus_mpa: Array, parts: Sequence[tuple[Inclusion, Array]]) -> Array:
-    """Return the modulus (n,) MPa with the inclusions, in their order, by volume."""
+def stiffness_with(modulus_mpa: Array, parts: Sequence[Taken]) -> Array:
+    """Return the modulus (n,) MPa with the inclusions, by volume: at each of the 64 points of a cube the last inclusion that holds it counts.
+
+    A lesion changes what lies there by its ratio; so a fill in the place of a cyst leaves nothing of the cyst.
+    """
     out = modulus_mpa.copy()
-    for item, taken in parts:
-        own = out * item.modulus_ratio if isinstance(item, Lesion) else item.modulus_mpa  # type: ignore[union-attr]
-        out = (1.0 - taken) * out + taken * own
+    met = np.unique(np.concatenate([part.cubes for part in parts])) if parts else np.zeros(0, np.int64)
+    fine = np.repeat(modulus_mpa[met, None], _SUB**3, axis=1)
+    for part in parts:
+        rows = np.searchsorted(met, part.cubes)
+        own = fine[rows] * part.item.modulus_ratio if isinstance(part.item, Lesion) else part.item.modulus_mpa  # type: ignore[union-attr]
+        fine[rows] = np.where(part.inside, own, fine[rows])
+    out[met] = fine.mean(axis=1)
     return out
 
 
-def taken_part(anatomy: KneeAnatomy, volume: BoneVolume, item: Inclusion, layers: Shell) -> Array:
-    """Return how much (n,) of each cube an inclusion takes, no unit.
+def taken(anatomy: KneeAnatomy, volume: BoneVolume, item: Inclusion, layers: Shell) -> Taken:
+    """Return what an inclusion takes; attrition and masks take whole cubes.
 
     Raises:
         InputError: see `apply_inclusions`.
@@ -171,14 +198,20 @@ def taken_part(anatomy: KneeAnatomy, volume: BoneVolume, item: Inclusion, layers
     if item.mask is not None:
         mask = np.asarray(item.mask)
         if mask.shape != volume.region.shape or not mask.any():
-            raise InputError("mask of an inclusion", where=type(item).__name__, got=f"shape {mask.shape}, {int(np.count_nonzero(mask))} cubes",
+            raise InputError("mask of an inclusion", where=type(item).__name__,
+                             got=f"shape {mask.shape}, {int(np.count_nonzero(mask))} cubes",
                              allowed=f"shape {volume.region.shape} with at least one cube", why="it names the cubes of the model")
-        return mask.astype(np.float64)
+        return _whole(item, mask != 0)
     if isinstance(item, Attrition):
         middle, _ = surface_middle(anatomy, item)
         share = ((layers.bed - middle) / item.radii_mm) ** 2
-        return np.where(np.nan_to_num(share.sum(axis=1), nan=np.inf) <= 1.0, 1.0, 0.0)
+        return _whole(item, np.nan_to_num(share.sum(axis=1), nan=np.inf) <= 1.0)
     return _ellipsoid(volume, item, centre_of(anatomy, item))
+
+
+def _whole(item: Inclusion, mask: NDArray[np.bool_]) -> Taken:
+    cubes = np.flatnonzero(mask)
+    return Taken(item=item, cubes=cubes, inside=np.ones((len(cubes), _SUB**3), np.bool_))
 
 
 def surface_middle(anatomy: KneeAnatomy, item: Inclusion) -> tuple[Array, Array]:
@@ -187,10 +220,12 @@ def surface_middle(anatomy: KneeAnatomy, item: Inclusion) -> tuple[Array, Array]
     surfaces = articular_surfaces(anatomy, item.bone)
     chosen = [np.flatnonzero(s.region == number) for s in surfaces]
     if item.region == "tibia_subspinous":
-        raise InputError("region of an inclusion", where=type(item).__name__, got=item.region, allowed="a region under cartilage, or a mask",
+        raise InputError("region of an inclusion", where=type(item).__name__, got=item.region,
+                         allowed="a region under cartilage, or a mask",
                          why="the subspinous region has no articular surface to count depth from")
     if not any(c.size for c in chosen):
-        raise InputError("region of an inclusion", where=type(item).__name__, got=item.region, allowed="a region that this knee has", why="no triangle carries it")
+        raise InputError("region of an inclusion", where=type(item).__name__, got=item.region, allowed="a region that this knee has",
+                         why="no triangle carries it")
     centres, normals, areas, thickness = (np.concatenate(parts) for parts in (
         [s.centroids[c] for s, c in zip(surfaces, chosen)], [s.normals[c] for s, c in zip(surfaces, chosen)],
         [s.areas[c] for s, c in zip(surfaces, chosen)], [s.thickness_mm[c] for s, c in zip(surfaces, chosen)]))
@@ -208,16 +243,14 @@ def centre_of(anatomy: KneeAnatomy, item: Inclusion) -> Array:
     return point - item.depth_mm * normal
 
 
-def _ellipsoid(volume: BoneVolume, item: Inclusion, centre: Array) -> Array:
+def _ellipsoid(volume: BoneVolume, item: Inclusion, centre: Array) -> Taken:
     step = (np.arange(_SUB) + 0.5) / _SUB - 0.5
     sub = volume.spacing_mm * np.stack(np.meshgrid(step, step, step, indexing="ij"), axis=-1).reshape(-1, 3)
     offset = volume.centres_mm - centre
     near = np.flatnonzero(np.all(np.abs(offset) <= item.radii_mm + volume.spacing_mm, axis=1))
     inside = (((offset[near, None, :] + sub) / item.radii_mm) ** 2).sum(axis=2) <= 1.0
-    out = np.zeros(len(volume.region))
-    out[near] = inside.mean(axis=1)
-    share = out.sum() * volume.volume_mm3 / (4.0 / 3.0 * np.pi * item.radii_mm.prod())
+    share = inside.mean(axis=1).sum() * volume.volume_mm3 / (4.0 / 3.0 * np.pi * item.radii_mm.prod())
     if share < _LEAST_INSIDE:
         raise InputError("inclusion", where=f"{type(item).__name__} in {item.region}", got=f"{100.0 * share:.0f} % of it in the bone",
                          allowed=f"at least {100.0 * _LEAST_INSIDE:.0f} %", why="radius and depth must leave it inside the bone of the model")
-    return out
+    return Taken(item=item, cubes=near, inside=inside)

@@ -65,7 +65,8 @@ class BoneSolid:
             ("cortex_modulus_mpa", 1.0, 50000.0, "MPa", "bone is not stiffer than its mineral"),
             ("tolerance", 1e-10, 1e-2, "", "a larger residual is an error of the stress"),
         ):
-            check_range(name.replace("_", " "), getattr(self, name), low, high, unit, where=f"bone.{name}", why=why)
+            label, where = ("element edge", "spacing_mm") if name == "element_mm" else (name.replace("_", " "), f"solid.{name}")
+            check_range(label, getattr(self, name), low, high, unit, where=f"finite_elements.{where}", why=why)
 
     @property
     def trabecular_modulus_mpa(self) -> float:
@@ -138,10 +139,12 @@ def trabecular_modulus(volume: BoneVolume, model: BoneSolid, density_g_cm3: Arra
         return np.full(len(volume.region), model.trabecular_modulus_mpa)
     density = np.asarray(density_g_cm3, np.float64)
     if density.shape != volume.region.shape:
-        raise InputError("bone density", where="density_g_cm3", got=density.shape, allowed=f"{volume.region.shape}: one value per cube of the model",
+        raise InputError("bone density", where="density_g_cm3", got=density.shape,
+                         allowed=f"{volume.region.shape}: one value per cube of the model",
                          why="every cube needs a modulus")
     if not np.all(np.isfinite(density) & (density > 0.0)):
-        raise InputError("bone density", where="density_g_cm3", got=float(np.min(density)), allowed="finite and above 0 g/cm3", why="bone without density has no stiffness")
+        raise InputError("bone density", where="density_g_cm3", got=float(np.min(density)), allowed="finite and above 0 g/cm3",
+                         why="bone without density has no stiffness")
     return model.law_mpa * density**model.law_exponent
 
 

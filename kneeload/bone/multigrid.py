@@ -19,7 +19,9 @@ from kneeload.errors import InputError
 Array = NDArray[np.float64]
 _LOWEST = 0.2  # of the largest eigenvalue: what lies below is left to the coarse level
 _DEGREE = 2
-_COARSEST = 350  # nodes of a level that is solved directly
+_POWERS = 20  # steps of the power method
+_ABOVE = 1.15  # times what it finds after so many steps, which is a few percent low
+_COARSEST = 100  # nodes of a level that is solved directly
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -37,18 +39,16 @@ class Multigrid:
     def __init__(self, matrix: Any, motions: Array) -> None:
         try:
             import pyamg
-            from pyamg.util.linalg import approximate_spectral_radius
         except ImportError:
             raise missing("pyamg", "solvers") from None
         from scipy.linalg import cho_factor
-        from scipy.sparse import diags_array
 
-        hierarchy = pyamg.smoothed_aggregation_solver(matrix, B=motions, symmetry="symmetric", max_coarse=_COARSEST, presmoother=None, postsmoother=None)
+        hierarchy = pyamg.smoothed_aggregation_solver(matrix, B=motions, symmetry="symmetric", max_coarse=_COARSEST, presmoother=None,
+                                                      postsmoother=None, smooth=("jacobi", {"weighting": "local"}))
         self.levels: list[_Level] = []
         for level in hierarchy.levels[:-1]:
-            inverse = 1.0 / level.A.diagonal()
-            largest = float(approximate_spectral_radius(diags_array(inverse) @ level.A.tocsr(), maxiter=12))
-            self.levels.append(_Level(matrix=level.A.tocsr().astype(np.float32), scale=inverse.astype(np.float32)[:, None], largest=1.1 * largest,
+            fine, scale = level.A.tocsr().astype(np.float32), (1.0 / level.A.diagonal()).astype(np.float32)
+            self.levels.append(_Level(matrix=fine, scale=scale[:, None], largest=_ABOVE * _largest_eigenvalue(fine, scale),
                                       restrict=level.P.T.tocsr().astype(np.float32), prolong=level.P.tocsr().astype(np.float32)))
         self.coarsest = cho_factor(hierarchy.levels[-1].A.toarray())
 
@@ -68,6 +68,14 @@ class Multigrid:
         found = _smooth(level, right, None)
         found += level.prolong @ self._cycle(level.restrict @ (right - level.matrix @ found), depth + 1)
         return _smooth(level, right, found)
+
+
+def _largest_eigenvalue(matrix: Any, scale: NDArray[np.float32]) -> float:
+    """Return about the largest eigenvalue of scale (n,) times a matrix (n, n), by the power method."""
+    vector = np.random.default_rng(0).standard_normal(len(scale)).astype(np.float32)
+    for _ in range(_POWERS):
+        vector = scale * (matrix @ (vector / np.linalg.norm(vector)))
+    return float(np.linalg.norm(vector))
 
 
 def _smooth(level: _Level, right: NDArray[np.float32], start: NDArray[np.float32] | None) -> NDArray[np.float32]:
@@ -116,5 +124,6 @@ def solve_columns(matrix: Any, motions: Array, right: Array, limit: Array, *, mo
         again = np.einsum("nk,nk->k", residual, turned)
         direction = turned + (again / product) * direction
         product = again
-    raise InputError("finite elements", where="solver", got=f"no convergence in {most_steps} steps", allowed="a residual below the tolerance",
+    raise InputError("finite elements", where="solver", got=f"no convergence in {most_steps} steps",
+                     allowed="a residual below the tolerance",
                      why="stiffness differs too much between neighbouring cubes")

@@ -86,7 +86,7 @@ class Panel:
         lesion_volume_mm3: known volume of all lesions, None where any is known by its grade only.
         score_by_compartment: sums of MOAKS sizes.
         attrition_regions, cyst_regions: numbers of regions with each.
-        overloaded: regions whose stress is above the overstress level, with the share of the region, no unit.
+        overloaded: regions of which more than `NOISE_SHARE` is above the overstress level, with that share, no unit.
         phenotype: kinds and odds of pain, None without a measurement.
         summary: sentences that set the two beside each other.
         flags: what someone should look at.
@@ -141,14 +141,14 @@ def _overloaded(share: ArrayLike | None) -> dict[str, float]:
     values = np.asarray(share, dtype=np.float64)
     if values.shape != (COUNT,) or not np.isfinite(values).all() or not ((values >= 0.0) & (values <= 1.0)).all():
         raise InputError("overstressed share", where="overstressed_share", got=values.tolist(), allowed=f"{COUNT} numbers from 0 to 1", why="it is a part of each region")
-    return {MOAKS_REGIONS[k]: float(values[k]) for k in np.argsort(-values, kind="stable") if values[k] > 0.0}
+    return {MOAKS_REGIONS[k]: float(values[k]) for k in np.argsort(-values, kind="stable") if values[k] > NOISE_SHARE}
 
 
 def alignment_flags(subject: Subject) -> list[Flag]:
     """Return a flag for each angle of a person outside the stated range."""
     out = []
     for code, what, value, (low, high), source in (
-        ("alignment_mpta", "The upper end of the shin bone is inclined (MPTA)", subject.mpta_deg, MPTA_RANGE_DEG, "doi 10.1186/s10195-023-00739-x, mean and three standard deviations"),
+        ("alignment_mpta", "The inclination of the upper end of the shin bone (MPTA)", subject.mpta_deg, MPTA_RANGE_DEG, "doi 10.1186/s10195-023-00739-x, mean and three standard deviations"),
         ("alignment_hka", "The leg axis (hip-knee-ankle angle)", subject.hka_deg, HKA_RANGE_DEG, "assumption after doi 10.1007/s11999-011-1936-5"),
     ):
         if not low <= value <= high:

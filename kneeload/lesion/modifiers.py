@@ -61,7 +61,7 @@ EVIDENCE: tuple[Evidence, ...] = (
     Evidence(name="zoledronate", kind="drug", finding="transient", source="doi 10.1136/annrheumdis-2011-200970; ZAP2: JAMA 2020 (2764707), its result at second hand; doi 10.1002/art.42831",
              sentence="One infusion lowered lesion area by 176 mm2 (24 to 327) of 468 mm2 at 6 months in 59 people, no longer clearly at 12; the larger ZAP2 trial found no gain in "
                       "cartilage or pain, and more knee replacements within two years (hazard ratio 4.2, 1.2 to 14.7)."),
-    Evidence(name="iv_bisphosphonate", kind="drug", finding="transient", source="meta-analysis of four trials (bml evidence table)",
+    Evidence(name="iv_bisphosphonate", kind="drug", finding="transient", source="meta-analysis of four randomised trials, 428 people",
              sentence="Four trials with 428 people together: standardised difference in lesions -0.52 (-0.89 to -0.14) up to 6 months, none at 12 and 24 months; "
                       "the number has no unit of size, so it is not applied by itself."),
     Evidence(name="oral_bisphosphonate", kind="drug", finding="null", source="doi 10.1016/j.joca.2020.07.006",

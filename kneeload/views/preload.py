@@ -6,10 +6,12 @@ import jinja2  # noqa: F401
 from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: F401
 from matplotlib.figure import Figure  # noqa: F401
 
+import kneeload.views.course
 import kneeload.views.curves
 import kneeload.views.report
 import kneeload.views.stress
-import kneeload.views.vtk_files  # noqa: F401
+import kneeload.views.vtk_files
+import kneeload.views.zones  # noqa: F401
 from kneeload.views.gl import gl_problem
 
 if gl_problem() is None:

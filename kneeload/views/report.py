@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kneeload.views import wording
+from kneeload.lesion.zones import RELATIVE_RISK
+from kneeload.views import outlook_wording, wording
 from kneeload.views.scene import NOT_A_DIAGNOSIS
 
 _ALT = {
@@ -15,21 +16,27 @@ _ALT = {
               "from above, femoral groove from the front and kneecap from behind. The numbers are in the table of compartments.",
     "forces": "Curves over one cycle: tibiofemoral, medial, lateral and patellofemoral contact force in newtons, and knee adduction and "
               "extension moments. The peaks are in the table of compartments.",
+    "zones": "Translucent bones with the bone that carries too much as solid coloured cubes: whole knee from the front, thigh bone and shin bone from above, kneecap "
+             "from the front. Places and sizes are in the table below the picture.",
+    "course": "Chart of the volume of bone marrow lesions in cubic centimetres over the weeks: median and 95 % band, with the interventions and as before. "
+              "The numbers are in the sentences below it and in course.csv.",
 }
 _CAPTIONS = {
     "stress": "Contact pressure at the moment of the highest force. Darker means more pressure.",
     "forces": "Forces and moments of the knee over one cycle of the activity.",
+    "zones": "Solid: bone that carries too much over a usual day. Pale: bone up to 20 % below that level.",
+    "course": "What may become of lesions. The line has half of the modelled futures above and half below it; 95 of 100 lie in the band.",
 }
 
 
 def write_report(path: Path | str, summary: Mapping[str, Any], *, stress: Path | str | None = None, forces: Path | str | None = None,
-                 notes: Sequence[str] = ()) -> Path:
+                 zones: Path | str | None = None, course: Path | str | None = None, notes: Sequence[str] = ()) -> Path:
     """Write the report of one run as a single HTML file.
 
     Args:
         path: the file to write.
         summary: the content of summary.json; parts that are missing or null are left out of the page.
-        stress, forces: the pictures, put into the page itself; None leaves a picture out.
+        stress, forces, zones, course: the pictures, put into the page itself; None leaves a picture out.
         notes: sentences about this run that the reader must know, such as why a picture is flat.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -37,18 +44,33 @@ def write_report(path: Path | str, summary: Mapping[str, Any], *, stress: Path |
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined,
                               trim_blocks=True, lstrip_blocks=True)
     facts, sources = wording.provenance_rows(summary)
-    pictures = [{"data": _embedded(Path(file)), "alt": _ALT[key], "caption": _CAPTIONS[key]}
-                for key, file in (("stress", stress), ("forces", forces)) if file is not None]
+    pictures = {key: None if file is None else {"data": _embedded(Path(file)), "alt": _ALT[key], "caption": _CAPTIONS[key]}
+                for key, file in (("stress", stress), ("forces", forces), ("zones", zones), ("course", course))}
     text = environment.get_template("report.html.jinja").render(
         disclaimer=NOT_A_DIAGNOSIS, person=wording.person_line(summary), activity=wording.plain(summary.get("activity")),
         interventions=wording.intervention_names(summary), error=summary.get("error"), version=summary.get("version") or "",
-        short=wording.in_short(summary), compartments=wording.compartment_rows(summary), regions=wording.region_rows(summary),
+        compartments=wording.compartment_rows(summary), regions=wording.region_rows(summary),
         changes=wording.change_rows(summary), change_titles=list(wording.CHANGES.values()), pain=wording.pain_rows(summary), agreement=wording.agreement_rows(summary),
         subject=wording.subject_rows(wording.part(summary, "subject")), pictures=pictures, notes=list(notes), facts=facts, sources=sources,
-        has_contact=bool(wording.part(summary, "contact")),
+        has_contact=bool(wording.part(summary, "contact")), **_outlook(summary),
     )
+    for unit in ("%", "cm³"):
+        text = text.replace(f" {unit}", f"\N{NO-BREAK SPACE}{unit}")
     Path(path).write_text(text, encoding="utf-8")
     return Path(path)
+
+
+def _outlook(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """What may follow, in the words of `outlook_wording`; empty parts are left out of the page."""
+    zones, new = outlook_wording.zone_sentences(summary), outlook_wording.new_lesion_sentences(summary)
+    return {
+        "short": [*wording.in_short(summary), *([" ".join(zones)] if zones else []), *new], "panel": outlook_wording.panel_rows(summary), "panel_disclaimer": wording.part(summary, "panel").get("disclaimer"),
+        "flags": outlook_wording.flags(summary), "zone_sentences": zones, "zone_rows": outlook_wording.zone_rows(summary), "small_zones": outlook_wording.small_zones(summary),
+        "zone_ratio": f"{RELATIVE_RISK:g}", "new_sentences": new, "new_rows": outlook_wording.new_lesion_rows(summary), "lesion_rows": outlook_wording.lesion_rows(summary),
+        "course_sentences": outlook_wording.course_sentences(summary), "pain_sentences": outlook_wording.pain_sentences(summary),
+        "evidence": outlook_wording.evidence_rows(summary) if wording.part(summary, "course") else [],
+        "evidence_applied": bool(wording.part(summary, "course").get("modifiers")),
+    }
 
 
 def _embedded(file: Path) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kneeload.views import wording
+from kneeload.views.outlook_wording import short_lines
 from kneeload.views.scene import NOT_A_DIAGNOSIS
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ _SHOWN_REGIONS = 5
 
 
 def print_summary(summary: Mapping[str, Any], console: Console | None = None, *, folder: Path | str | None = None, notes: Sequence[str] = ()) -> None:
-    """Print compartments, the most loaded regions, what changes, and where the files are.
+    """Print compartments, the most loaded regions, what changes, what may follow in short, and where the files are.
 
     Args:
         summary: the content of summary.json.
@@ -39,6 +40,8 @@ def print_summary(summary: Mapping[str, Any], console: Console | None = None, *,
         for table in (_changes(summary), _regions(summary), _agreement(summary)):
             if table is not None:
                 console.print(table)
+        for line in short_lines(summary):
+            console.print(Text(line))
     for note in notes:
         console.print(Text(f"Note: {note}", style="yellow"))
     if folder is not None:

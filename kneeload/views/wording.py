@@ -19,6 +19,9 @@ _INTERVENTIONS = {
     "osteotomy": "an osteotomy", "subchondroplasty": "subchondroplasty", "plan": "a plan",
 }
 _WHERE = {"medial": "on the medial (inner) side", "lateral": "on the lateral (outer) side", "patellofemoral": "behind the kneecap"}
+_BONES = {"patella": "kneecap", "femur": "thigh bone", "tibia": "shin bone"}
+_PLACES = {"anterior": "front", "central": "middle", "posterior": "back", "trochlea": "groove for the kneecap"}
+_SIDES = {"medial": "inner", "lateral": "outer"}
 _NO_CHANGE_PCT = 0.5  # changes below half a percent are called none: smaller than what the model can tell apart
 
 
@@ -31,7 +34,7 @@ def number(value: object, digits: int = 0) -> str:
 
 def percent(share: object, digits: int = 0) -> str:
     """A share of one in percent, or a dash."""
-    text = number(_hundred(share), digits)
+    text = number(hundred(share), digits)
     return text if text == MISSING else f"{text} %"
 
 
@@ -39,6 +42,16 @@ def region_name(region: str) -> str:
     """'tibia_central_medial' -> 'Tibia, central medial'."""
     bone, _, place = region.partition("_")
     return f"{'Kneecap' if bone == 'patella' else bone.capitalize()}, {place.replace('_', ' ')}"
+
+
+def region_place(region: str) -> str:
+    """'tibia_central_medial' -> 'the middle of the inner side of the shin bone'."""
+    if region == "tibia_subspinous":
+        return "the middle of the shin bone, between its two sides"
+    bone, _, place = region.partition("_")
+    where, _, side = place.rpartition("_")
+    words = f"the {_SIDES.get(side, side)} side of the {_BONES.get(bone, bone)}"
+    return f"the {_PLACES.get(where, plain(where))} {'in' if where == 'trochlea' else 'of'} {words}" if where else words
 
 
 def plain(name: object) -> str:
@@ -127,7 +140,7 @@ def region_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
             "key": name, "name": region_name(name), "stress": number(load.get("peak_stress_mpa"), 1), "dose": number(load.get("daily_dose_mpa_s")),
             "dose_value": doses.get(name, 0.0), "share": doses.get(name, 0.0) / highest if highest > 0.0 else 0.0,
             "risk": percent(risk.get("risk_24mo"), 1), "risk_value": _value(risk.get("risk_24mo")),
-            "interval": f"{number(_hundred(low), 1)}–{percent(high, 1)}" if _is_number(low) and _is_number(high) else MISSING,
+            "interval": f"{number(hundred(low), 1)}–{percent(high, 1)}" if is_number(low) and is_number(high) else MISSING,
             "relative": number(risk.get("relative_risk"), 1), "grade": GRADES.get(grade, MISSING) if isinstance(grade, int) else MISSING,
         })
     return rows
@@ -145,7 +158,7 @@ def change_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def change_words(value: object) -> tuple[str, str]:
     """('falls', '▼ falls 9.1 %'), ('rises', ...), ('same', 'no change') or ('none', a dash)."""
-    if not _is_number(value):
+    if not is_number(value):
         return "none", MISSING
     if abs(value) < _NO_CHANGE_PCT:  # type: ignore[arg-type]
         return "same", "no change"
@@ -157,15 +170,15 @@ def in_short(summary: Mapping[str, Any]) -> list[str]:
     """The result in a few sentences, each only when its numbers are there."""
     loads, activity = part(summary, "loads"), plain(summary.get("activity")) or "this activity"
     both, sentences = part(loads, "tibiofemoral"), []
-    if _is_number(both.get("peak_force_bw")):
+    if is_number(both.get("peak_force_bw")):
         sentences.append(f"In {activity} the joint between thigh and shin carries up to {number(both.get('peak_force_n'))} N, "
                          f"{number(both['peak_force_bw'], 1)} times body weight.")
     share = loads.get("medial_share_of_impulse")
-    if _is_number(share):
+    if is_number(share):
         sentences.append(f"Over the whole cycle {percent(share)} of that load passes through the medial (inner) side "
                          f"and {percent(1.0 - share)} through the lateral (outer) side.")  # type: ignore[operator]
     touch = {key: part(summary, "contact", key).get("peak_pressure_mpa") for key in COMPARTMENTS}
-    known = {key: value for key, value in touch.items() if _is_number(value)}
+    known = {key: value for key, value in touch.items() if is_number(value)}
     if known:
         top = max(known, key=lambda key: known[key])  # type: ignore[arg-type,return-value]
         sentences.append(f"The highest contact pressure is {number(known[top], 1)} MPa, {_WHERE[top]}.")
@@ -179,7 +192,7 @@ def in_short(summary: Mapping[str, Any]) -> list[str]:
 def _change_sentences(summary: Mapping[str, Any]) -> list[str]:
     names = intervention_names(summary)
     changes = {key: part(summary, "change", key).get("peak_force_pct") for key in COMPARTMENTS}
-    known = {key: value for key, value in changes.items() if _is_number(value)}
+    known = {key: value for key, value in changes.items() if is_number(value)}
     if not names or not known:
         return []
     said = [f"{change_words(value)[0]} by {abs(value):.0f} % {_WHERE[key]}" for key, value in known.items() if change_words(value)[0] in ("falls", "rises")]  # type: ignore[arg-type]
@@ -222,12 +235,14 @@ def _joined(item: object) -> str:
 
 
 def _value(number_or_none: object) -> float:
-    return float(number_or_none) if _is_number(number_or_none) else 0.0  # type: ignore[arg-type]
+    return float(number_or_none) if is_number(number_or_none) else 0.0  # type: ignore[arg-type]
 
 
-def _hundred(share: object) -> object:
-    return 100.0 * share if _is_number(share) else None  # type: ignore[operator]
+def hundred(share: object) -> object:
+    """A share of one in percent, None for what is no number."""
+    return 100.0 * share if is_number(share) else None  # type: ignore[operator]
 
 
-def _is_number(value: object) -> bool:
+def is_number(value: object) -> bool:
+    """Whether this is a finite number (a truth value is none)."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kneeload.bone.volume import BoneVolume
+from kneeload.lesion.checks import NOISE_SHARE
 from kneeload.lesion.zones import BoneZones, ZoneMap
 from kneeload.subject.anatomy import MOAKS_REGIONS
 from kneeload.subject.surface import Body
@@ -178,7 +179,7 @@ def _lettering(scene: Scene, zones: ZoneMap, panels: tuple[Panel, ...], placemen
 
     figure = Figure(figsize=(SIZE[0] / 100, SIZE[1] / 100), dpi=100, facecolor="none")
     FigureCanvasAgg(figure)
-    words, size = fitted_words(headline(scene), SIZE[0] - 48)
+    words, size = fitted_words(headline(replace(scene, activity="a usual day")), SIZE[0] - 48)
     _text(figure, 24, 1066, words, fontsize=size, fontweight="bold")
     _text(figure, 24, 1026, _what(zones), fontsize=14, color=_SOFT)
     for panel, placement in zip(panels, placements, strict=True):
@@ -209,9 +210,9 @@ def _what(zones: ZoneMap) -> str:
 
 def _list(figure: Figure, zones: ZoneMap) -> None:
     """The largest zones in words and numbers, below the kneecap."""
-    order = [r for r in np.argsort(-zones.share, kind="stable") if zones.volume_mm3[r] > 0.0][:6]
+    order = [r for r in np.argsort(-zones.share, kind="stable") if zones.share[r] >= NOISE_SHARE][:6]
     x, y = 1180.0, 478.0
-    _text(figure, x, y, "Largest zones (with 95 % interval)" if order else "No zone: no bone above the level", fontsize=15, fontweight="bold")
+    _text(figure, x, y, "Largest zones (with 95 % interval)" if order else f"No zone of {100.0 * NOISE_SHARE:.0f} % of a region or more", fontsize=15, fontweight="bold")
     for r in order:
         y -= 52.0
         volume = f"{zones.volume_mm3[r] / 1000.0:.1f} cm³ ({zones.volume_low_mm3[r] / 1000.0:.1f} to {zones.volume_high_mm3[r] / 1000.0:.1f})"
@@ -253,7 +254,7 @@ def zones_file(scene: Scene, zones: ZoneMap, folder: Path | str) -> list[Path]:
     (folder / "zones").mkdir(parents=True, exist_ok=True)
     frame, files = peak_frame(scene, "tibiofemoral"), [folder / "zones.vtm"]
     for name, item in zones.bones.items():
-        grid = pv.UnstructuredGrid(*_hexahedra(scene, item.volume, frame))  # type: ignore[arg-type]
+        grid = pv.UnstructuredGrid(*posed_cubes(scene, item.volume, frame))  # type: ignore[arg-type]
         grid.cell_data["daily_stimulus_mpa"] = item.stimulus.astype(np.float32)
         grid.cell_data["overstress_level_mpa"] = np.where(np.isfinite(item.level), item.level, np.nan).astype(np.float32)
         grid.cell_data["overstressed"] = item.over.astype(np.uint8)
@@ -273,7 +274,7 @@ def zones_file(scene: Scene, zones: ZoneMap, folder: Path | str) -> list[Path]:
     return files
 
 
-def _hexahedra(scene: Scene, volume: BoneVolume, frame: int) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.float64]]:
+def posed_cubes(scene: Scene, volume: BoneVolume, frame: int) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.float64]]:
     """Cells, cell types and points (8 n, 3) mm of the cubes in the femur frame; a mirrored cube keeps its corners in the order of VTK."""
     corners = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0], [0, 0, 1], [1, 0, 1], [1, 1, 1], [0, 1, 1]]) - 0.5
     if scene.side == "left":

@@ -26,7 +26,7 @@ BINDING = {  # the numbers that this project promises for bone and lesions, with
     "mpta_paired_medial": (1.0, None), "mpta_paired_lateral": (None, 1.0), "resolution": (0.09, 0.31), "half_grow": (0.35, 0.65), "weight_loss": (1, None),
     **{f"rank_{bone}_central_medial_{of}": (1, 1) for bone in ("femur", "tibia") for of in ("mean_stimulus", "dose")},
     **{f"half_space_{form}_{deep}": (-1, 1) for form in ("point", "uniform", "hertz") for deep in (2, 4, 10)},
-    "half_space_uniform_fine": (-1, 1), "half_space_hertz_fine": (-1, 1),
+    "half_space_uniform_fine": (-1, 1), "half_space_hertz_fine": (-1, 1), "finite_elements_block": (-10, 10), "finite_elements_tibia_central_medial": (-10, 10),
 }
 MANY = CohortModel(size=2000)
 
@@ -59,6 +59,18 @@ def test_the_half_space_is_within_one_per_cent_of_its_closed_forms() -> None:
     table = validate(rows, bone=True)
     assert len(rows) == 11 and all(row.verdict == "inside" for row in table.rows), [(row.measurement.id, row.predicted) for row in table.rows]
     assert table.settings["levels"] == "load level and bone"
+
+
+def test_finite_elements_agree_with_the_half_space_or_are_skipped_with_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [row for row in SECTIONS["bone"] if row.group == "Bone: finite elements"]
+    with monkeypatch.context() as without:
+        without.setattr("kneeload.bone.hexahedra.find_spec", lambda name: None)
+        table = validate(rows, bone=True)
+    assert len(rows) == 4 and all(row.verdict == "skipped" and "scikit-fem" in row.reason and "kneeload[fem]" in row.reason for row in table.rows)
+    pytest.importorskip("skfem", reason="the extra fem is not installed")
+    pytest.importorskip("pyamg", reason="the extra fem is not installed")
+    table = validate([row for row in rows if row.binding], bone=True)
+    assert [row.verdict for row in table.rows] == ["inside", "inside"], [(row.measurement.id, row.predicted) for row in table.rows]
 
 
 def test_regression_finds_what_a_general_minimiser_finds() -> None:

@@ -156,6 +156,48 @@ def knee_summary() -> dict[str, object]:
     }
 
 
+def outlook_summary_of(measured: bool) -> dict[str, object]:
+    """A summary with zones, courses and panel, the numbers made up; with or without measured lesions and interventions."""
+    summary = knee_summary()
+    shares = {"tibia_central_medial": 0.4, "femur_central_medial": 0.12, "patella_lateral": 0.03, "tibia_subspinous": 0.01}
+    regions: dict[str, dict[str, object]] = summary["lesion"]["regions"]  # type: ignore[index]
+    for region, row in regions.items():
+        share = shares.get(region, 0.0)
+        row |= {"grade": 2 if share > 0.33 else int(share > 0.0), "grade_worms": 2 if share > 0.25 else int(share > 0.0), "zone_volume_mm3": 5000.0 * share,
+                "zone_volume_low_mm3": 0.0, "zone_volume_high_mm3": 6000.0 * share, "zone_share": share, "zone_activities": {"walking": 0.7, "standing": 0.25, "chair_rise": 0.05}}
+    new = [{"months": months, "risk": 0.01 * months, "risk_low": 0.005 * months, "risk_high": 0.015 * months} for months in (6, 12, 24)]
+    weeks, start = [0.0, 26.0, 52.0, 104.0], 2000.0 if measured else 0.0
+    lesion = {"volume_mm3": 1500.0, "volume_low_mm3": 100.0, "volume_high_mm3": 4200.0, "resolved": 0.1, "smaller": 0.45, "larger": 0.2}
+
+    def course(end: float) -> dict[str, object]:
+        total = [start + (end - start) * week / 104.0 for week in weeks] if measured else [0.0] * 4
+        dates = [{"months": months, "weeks": 4.35 * months, "lesions": {"tibia_central_medial": lesion}} for months in (6, 12, 24)] if measured else []
+        return {"weeks": weeks, "total_mm3": total, "total_low_mm3": [0.5 * value for value in total], "total_high_mm3": [value + 30.0 * week for value, week in zip(total, weeks)],
+                "regions": {}, "milestones": dates, "new_lesion": new}
+
+    flag = {"code": "lesion_attrition_cyst", "specialist": True, "sentence": "A lesion with attrition and a cyst: a specialist should look, because of its shape.", "numbers": {}, "source": "doi 10/x"}
+    note = {"code": "grade_misses_lesions", "specialist": False, "sentence": "The grade alone misses them.", "numbers": {}, "source": "PMC2818146"}
+    kind = {"kinds": {"tibia_central_medial": "lesion_attrition"}, "worst": "lesion_attrition", "odds": 2.22, "odds_low": 1.15, "odds_high": 4.28, "score_sum": 4, "score_odds": 2.2}
+    return {
+        **summary, "course": {"measured_regions": ["tibia_central_medial"] if measured else [], "modifiers": [], "with_interventions": course(1500.0), "as_before": course(1600.0)},
+        "panel": {"kl_grade": 2 if measured else None, "lesions": 1 if measured else None, "lesion_volume_mm3": 2000.0 if measured else None, "score_by_compartment": {},
+                  "attrition_regions": int(measured), "cyst_regions": 0, "overloaded": shares, "phenotype": kind if measured else None, "summary": [],
+                  "flags": [note, flag] if measured else [], "disclaimer": "This describes how plausible something is in people. It is not a diagnosis and no advice on treatment."},
+    }
+
+
+@pytest.fixture
+def measured_summary() -> dict[str, object]:
+    """A summary of a knee with a measured lesion."""
+    return outlook_summary_of(True)
+
+
+@pytest.fixture
+def unmeasured_summary() -> dict[str, object]:
+    """A summary of a knee of which no lesion was measured."""
+    return outlook_summary_of(False)
+
+
 @pytest.fixture
 def make_scene() -> Callable[..., Scene]:
     """Builder of the knee of balls: make_scene(side=..., flexion=..., any field of Scene)."""

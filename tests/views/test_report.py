@@ -107,6 +107,45 @@ def test_parts_that_were_not_computed_are_left_out(summary: dict[str, Any], tmp_
     assert "1,421" in page.words
 
 
+def test_it_shows_what_may_follow(measured_summary: dict[str, Any], tmp_path: Path) -> None:
+    files = {}
+    for name in ("stress", "forces", "zones", "course"):
+        files[name] = tmp_path / f"{name}.png"
+        files[name].write_bytes(PNG)
+    text, page = _page(write_report(tmp_path / "report.html", measured_summary, **files))
+    words = " ".join(page.words.split())
+    for heading in ("The full picture", "Where bone carries too much", "How lesions may go on", "The measured lesions", "New lesions", "Load-related pain",
+                    "What is known about drugs, markers and procedures", "How it was computed"):
+        assert heading in words, heading
+    for said in ("A specialist should look A lesion with attrition and a cyst", "Please note The grade alone misses them.", "2: mild signs", "1 region of 15, 2.0 cm³ together",
+                 "Tibia, central medial the middle of the inner side of the shin bone 40 % 2.0 0.0 to 2.4 2 2 walking 70 %, standing 25 %",
+                 "6 months 10 % 35 % 35 % 20 % 1.5 0.1 to 4.2", "24 months 24 % 12 to 36 % 24 % (12 to 36 %)", "Zoledronate drug transient", "hazard ratio 4.2",
+                 "1.4 to 5.7 %", "Pain at rest is not driven by load", "odds of pain with a lesion and attrition were 2.22 times", "no advice on treatment", "doi 10/x"):
+        assert said in words, said
+    assert len(page.all("img")) == 4 and words.index("A specialist should look") < words.index("Please note") < words.index("Where bone carries too much")
+    assert words.count("Information only, not a diagnosis.") == 2
+    assert not page.all("script") and not re.search(r"""(?:src|href|action)\s*=\s*["'](?!data:)""", text) and "http" not in text
+
+
+def test_without_measured_lesions_only_new_ones_are_told(unmeasured_summary: dict[str, Any], tmp_path: Path) -> None:
+    _, page = _page(write_report(tmp_path / "report.html", unmeasured_summary))
+    words = " ".join(page.words.split())
+    assert "No lesion was measured in this knee, so only new ones are followed." in words and "The measured lesions" not in words and "A specialist should look" not in words
+    assert "not measured" in words and "odds of pain" not in words and "None" not in words and "nan" not in words.replace("nance", "")
+
+
+def test_what_may_follow_is_escaped(measured_summary: dict[str, Any], tmp_path: Path) -> None:
+    attack = '<script>alert("x")</script>'
+    regions = measured_summary["lesion"]["regions"]
+    regions[attack] = {**regions["tibia_central_medial"], "zone_share": 0.9, "zone_activities": {attack: 1.0}}
+    measured_summary["panel"]["flags"][0].update({"sentence": attack, "source": attack, "code": attack})
+    measured_summary["panel"].update({"overloaded": {attack: 0.9}, "disclaimer": attack})
+    measured_summary["course"]["with_interventions"]["milestones"][0]["lesions"][attack] = regions[attack] | {"volume_mm3": 1.0}
+    measured_summary["course"].update({"measured_regions": [attack], "modifiers": [attack]})
+    text, page = _page(write_report(tmp_path / "report.html", measured_summary))
+    assert not page.all("script") and "<script" not in text and page.words.count("alert(") >= 10
+
+
 def test_a_recording_with_measured_forces_is_compared(summary: dict[str, Any], tmp_path: Path) -> None:
     assert "Against the measured" not in write_report(tmp_path / "without.html", summary).read_text(encoding="utf-8")
     summary["agreement"] = {"medial_rms_n": 141.6, "medial_r2": 0.81, "lateral_rms_n": 130.0, "lateral_r2": -0.2, "total_rms_n": 155.0, "total_r2": 0.9}

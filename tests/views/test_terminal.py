@@ -43,6 +43,13 @@ def test_a_path_is_never_broken_and_notes_are_printed_as_they_are(summary: dict[
     assert f"Files: {folder}\n" in text and "Note: [bold]3D[/bold] is off" in text
 
 
+def test_what_may_follow_takes_at_most_four_lines(measured_summary: dict[str, Any]) -> None:
+    lines = _printed(measured_summary, folder="/run").splitlines()
+    assert lines[-5:] == ["Any new lesion within 24 months: about 24 % (12 to 36 %)", "A specialist should look: lesion with attrition and cyst",
+                          "Please note: radiograph misses lesions", "Files: /run", "Information only, not a diagnosis."]
+    assert max(len(line) for line in lines) <= 80
+
+
 def test_a_recording_with_measured_forces_is_compared(summary: dict[str, Any]) -> None:
     assert "Against the measured" not in _printed(summary)
     summary["agreement"] = {"medial_rms_n": 141.6, "medial_r2": 0.81}

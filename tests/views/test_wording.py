@@ -58,5 +58,13 @@ def test_regions_are_named_and_shared_by_dose(summary: dict[str, Any]) -> None:
     assert rows["patella_lateral"]["interval"] == "0.4–3.1 %" and rows["patella_lateral"]["risk"] == "1.0 %" and rows["patella_lateral"]["grade"] == "1 small"
 
 
+@pytest.mark.parametrize(("region", "words"), [
+    ("tibia_central_medial", "the middle of the inner side of the shin bone"), ("femur_trochlea_lateral", "the groove for the kneecap in the outer side of the thigh bone"),
+    ("patella_lateral", "the outer side of the kneecap"), ("tibia_subspinous", "the middle of the shin bone, between its two sides"),
+])
+def test_regions_have_a_place_in_plain_words(region: str, words: str) -> None:
+    assert wording.region_place(region) == words
+
+
 def test_names_of_interventions_may_be_names_or_mappings() -> None:
     assert wording.intervention_names({"interventions": ["toe_in", {"name": "weight_loss"}, "something_new"]}) == ["toe-in gait", "weight loss", "something new"]

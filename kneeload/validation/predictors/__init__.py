@@ -11,6 +11,7 @@ from kneeload.validation.predictors import (  # noqa: F401 (they register)
     contact_activities,
     density,
     extensor,
+    finite_elements,
     laxity,
     lesion,
     moments,
