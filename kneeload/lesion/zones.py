@@ -7,7 +7,7 @@ risk, by the slope of `kneeload.lesion.hazard`:
 
     level(r, z) = reference(r, z) + ln(relative risk) / slope_r * SD,   SD = stress_cv * max(reference(r, z), floor * mean over loaded regions)
 
-It is the rule of `kneeload.lesion.hazard.overstress_level` at every depth instead of one, with the effective stress instead of the
+Within 6 mm of a border between regions the higher of their levels counts. It is the rule of `kneeload.lesion.hazard.overstress_level` at every depth instead of one, with the effective stress instead of the
 vertical one, and with the part of the slope that counts in the subspinous region.
 """
 
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from kneeload.bone.bone_map import REGIONS
 from kneeload.bone.day_stimulus import DayCycles, StimulusProfile, daily_power
@@ -32,6 +33,8 @@ from kneeload.subject.anatomy import KneeAnatomy
 Array = NDArray[np.float64]
 RELATIVE_RISK = 2.0
 MONTHS_24_YEARS = 2.0
+BORDER_MM = 6.0  # within it of a border the higher of two levels counts (assumption, 3 to 9): borders are drawn by convention, and the place of contact
+# varies by some millimetres between people, so that a hot spot that has moved across a border is no new load
 VISIBLE_MM3 = 80.0  # a zone below it has grade 0: a reader would not see a lesion of that size (middle of `CourseModel.visible_mm3`), and a cube or two is sampling
 
 
@@ -118,7 +121,8 @@ def zone_map(anatomy: KneeAnatomy, volumes: Mapping[str, BoneVolume], day: DayCy
         under = surface_above(anatomy, volume)
         power, peak = daily_power(day, name, under, solid)
         stimulus, whole = power.sum(axis=0) ** (1.0 / day.exponent), power.sum(axis=0)
-        level = [_at(reference.depth_mm, table, volume.region, under.depth_mm) for table in levels]
+        near = _near_regions(volume)
+        level = [_at(reference.depth_mm, table, near, under.depth_mm) for table in levels]
         for row, limit in enumerate(level):
             sizes[row] += _summed(volume, stimulus > limit) * volume.volume_mm3
         bones[name] = BoneZones(volume=volume, stimulus=stimulus, level=level[1], over=stimulus > level[1], peak=peak.max(axis=0, initial=0.0),
@@ -161,12 +165,23 @@ def _levels(reference: StimulusProfile, ratio: Array, slope: Array, model: Lesio
     return out
 
 
-def _at(depths: Array, table: Array, region: NDArray[np.int8], depth: Array) -> Array:
-    """Return (n,) the number of each cube from a table (15, D), linear between depths and constant beyond them; without bound outside all regions."""
-    out = np.full(region.shape[0], np.inf)
-    for r in np.unique(region[region >= 0]):
-        own = region == r
-        out[own] = np.interp(depth[own], depths, table[r])
+def _near_regions(volume: BoneVolume) -> dict[int, NDArray[np.bool_]]:
+    """Return for each region of a bone (n,) True for its own cubes and those of other regions within BORDER_MM of one of them; none outside all regions."""
+    centres, inside = volume.centres_mm, volume.region >= 0
+    out = {}
+    for r in np.unique(volume.region[inside]):
+        own = volume.region == r
+        distance, _ = cKDTree(centres[own]).query(centres, distance_upper_bound=BORDER_MM)
+        out[int(r)] = inside & np.isfinite(distance)
+    return out
+
+
+def _at(depths: Array, table: Array, near: Mapping[int, NDArray[np.bool_]], depth: Array) -> Array:
+    """Return (n,) the number of each cube from a table (15, D), linear between depths and constant beyond them: the largest of the regions that it is near to."""
+    out = np.full(depth.shape[0], -np.inf)
+    for r, close in near.items():
+        out[close] = np.maximum(out[close], np.interp(depth[close], depths, table[r]))
+    out[np.isinf(out)] = np.inf  # bone outside all regions
     return out
 
 
