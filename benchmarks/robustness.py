@@ -18,6 +18,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, stats
+from scipy.spatial.transform import Rotation
 
 from kneeload.case import Case
 from kneeload.contact.cycle import STATUS, ContactCycle
@@ -27,6 +28,7 @@ from kneeload.contact.prepared import PreparedKnee, patella_track, prepare
 from kneeload.contact.solver import Lines, coordinates
 from kneeload.contact.springs import SpringSet
 from kneeload.errors import InputError
+from kneeload.forces.extensor import extensor_mechanism
 from kneeload.forces.joint import joint_loads
 from kneeload.forces.ligaments import ligament_force
 from kneeload.forces.loads import JointLoads
@@ -109,12 +111,13 @@ class Balance:
         expansion = {name: cycle.meniscus_expansion[k, 0 if "medial" in name else 1] for name in knee.menisci}
         force, moment = self._sums(knee.tibia, expansion, knee.tibia_lines, knee.tibia_anchor, pose)
         side, turn = self._lines_of_action(loads, k)
+        tendon, tendon_turn, usual, usual_turn = self._tendon(loads, k, flexion[k], pose)
         moved = q[3:6] - knee.tibia_reference[3:6]
         along = np.array([s, c, 0.0])
-        force = force + pull - knee.tibia_weak[3:6] * moved - side * (moved - along * (along @ moved))
-        turned = [moment @ axis for axis in _axes(pose, q)[1:]]
-        turned[0] += loads.wrench_moment[k, 0] - knee.tibia_weak[1] * (q[1] - knee.tibia_reference[1])
-        turned[1] += loads.wrench_moment[k, 1] - (knee.tibia_weak[2] + turn) * (q[2] - knee.tibia_reference[2])
+        force = force + pull - usual + tendon - knee.tibia_weak[3:6] * moved - side * (moved - along * (along @ moved))
+        turned = [(moment + tendon_turn) @ axis for axis in _axes(pose, q)[1:]]
+        turned[0] += loads.wrench_moment[k, 0] - usual_turn[0] - knee.tibia_weak[1] * (q[1] - knee.tibia_reference[1])
+        turned[1] += loads.wrench_moment[k, 1] - usual_turn[1] - (knee.tibia_weak[2] + turn) * (q[2] - knee.tibia_reference[2])
         load = np.hypot(np.linalg.norm(loads.wrench_force[k]), np.linalg.norm(loads.wrench_moment[k, :2]) / LENGTH_MM)
         return float(np.linalg.norm([*force, *(np.array(turned) / LENGTH_MM)]) / max(load, LOAD_FLOOR_N))
 
@@ -158,14 +161,24 @@ class Balance:
         return push.sum(axis=0) + draw.sum(axis=0), np.cross(arm[touching], push).sum(axis=0) + np.cross(point, draw).sum(axis=0)
 
     def _lines_of_action(self, loads: JointLoads, k: int) -> tuple[float, float]:
-        """Stiffness of the tibia sideways, N/mm, and about its long axis, N mm/rad: F / L and F r^2 / L of tendon and muscles."""
+        """Stiffness of the tibia sideways, N/mm, and about its long axis, N mm/rad: F / L and F r^2 / L of the muscles but the quadriceps."""
         own = np.array([not name.startswith(self.knee.quadriceps_names) for name in loads.muscle_names], dtype=bool)
-        muscles, tendon = float(np.maximum(loads.muscle_force[k, own], 0.0).sum()), max(float(loads.patellar_tendon_force[k]), 0.0)
-        rows = self.knee.on_tibia
-        length = float(self.knee.patella_lines.slack[rows].mean())
-        lever = float(np.hypot(self.knee.patella_anchor[rows, 0], self.knee.patella_anchor[rows, 2]).mean())
-        return (tendon / length + muscles / self.model.muscle_length_mm,
-                tendon * lever**2 / length + muscles * self.model.muscle_lever_mm**2 / self.model.muscle_length_mm)
+        muscles = float(np.maximum(loads.muscle_force[k, own], 0.0).sum())
+        return muscles / self.model.muscle_length_mm, muscles * self.model.muscle_lever_mm**2 / self.model.muscle_length_mm
+
+    def _tendon(self, loads: JointLoads, k: int, flexion: float, pose: Array) -> tuple[Array, Array, Array, Array]:
+        """Patellar tendon on the tibia: force N and moment N mm (about the tibia origin) at this pose, femur frame; force (femur frame) and moment (tibia
+        frame) that the wrench of the loads has for it in the usual pose."""
+        knee, tension = self.knee, max(float(loads.patellar_tendon_force[k]), 0.0)
+        tuberosity = knee.patella_anchor[knee.on_tibia].mean(axis=0)
+        direction = extensor_mechanism(np.array([flexion]), 1.0, knee.source_scale).tendon_direction[0]
+        bend = Rotation.from_euler("z", -flexion).as_matrix()
+        rest = bend @ Rotation.from_euler("x", knee.tibia_reference[1]).as_matrix() @ Rotation.from_euler("y", knee.tibia_reference[2]).as_matrix()
+        patella = rest @ tuberosity + knee.tibia_reference[3:6] + knee.patella_lines.slack[knee.on_tibia].mean() * bend @ direction
+        arm = pose[:3, :3] @ tuberosity
+        line = patella - arm - pose[:3, 3]
+        force = tension * line / np.linalg.norm(line)
+        return force, np.cross(arm, force), tension * bend @ direction, tension * np.cross(tuberosity, direction)
 
     def _quadriceps_point(self, loads: JointLoads, k: int) -> Array:
         weight = np.full(len(self.knee.quadriceps_names), 1e-6)

@@ -118,7 +118,7 @@ def compile_contact(nonlinear: bool = False) -> None:
     springs, level = _small_problem()
     loads = BodyLoads(force=np.array([[0.0, 5.0, 0.0]]), point=np.zeros((1, 3)), moment=np.zeros((1, 2)), size=np.array([5.0]))
     frames = solve_body(springs, level, femoral_compliance=0.1, lines=no_lines(), anchor=np.zeros((1, 0, 3)), weak=np.ones((1, 6)), rest=np.zeros((1, 6)),
-                        guide=np.zeros((1, 4)), start=np.zeros((1, 6)), free=np.ones(6, bool), flexion=np.zeros(1), loads=loads, nonlinear=nonlinear, tolerance=1e-6)
+                        guide=np.zeros((1, 11)), start=np.zeros((1, 6)), free=np.ones(6, bool), flexion=np.zeros(1), loads=loads, nonlinear=nonlinear, tolerance=1e-6)
     poses(frames.q)
     compartment(springs, frames, [0], np.array([[0.0, 1.0, 0.0]]), slice(None))
     surface_fields(springs, frames)

@@ -11,7 +11,6 @@ import pytest
 from kneeload import Activity, Case, KneeResult, Subject, compare, interventions, simulate
 from kneeload.case import DAY_ACTIVITIES
 from kneeload.contact.cycle import COMPARTMENTS
-from kneeload.errors import ConvergenceError
 from kneeload.result import COMPARTMENT_OF_REGION, compartment_dose
 from kneeload.subject.anatomy import MOAKS_REGIONS
 from kneeload.subject.person import MENISCUS_STATES, CartilageThicknessScale
@@ -103,11 +102,7 @@ def test_worn_cartilage_leaves_an_unpulled_patella_hanging() -> None:
     assert worn.summary()["contact"]["medial"]["peak_pressure_mpa"] > result().summary()["contact"]["medial"]["peak_pressure_mpa"]
 
 
-# Steep plateaus without a medial meniscus: on stairs upwards the tibia slides out of joint in two frames, and the run says so (docs/contact.md, weak).
-_SLIDES_OUT = pytest.mark.xfail(strict=True, raises=ConvergenceError, reason="2 in 10,000 frames of random people have no equilibrium in joint")
-
-
-@pytest.mark.parametrize("seed", [0, 1, pytest.param(2, marks=_SLIDES_OUT), 3])
+@pytest.mark.parametrize("seed", [0, 1, 2, 3])
 def test_any_person_has_an_equilibrium(seed: int) -> None:
     draw = np.random.default_rng(seed)
     person = Subject(

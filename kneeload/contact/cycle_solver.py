@@ -14,6 +14,7 @@ from kneeload.contact.model import ContactModel
 from kneeload.contact.prepared import SEPARATION_MM, PreparedKnee, outward_of_track, patella_track, prepare
 from kneeload.contact.solver import BodyFrames, BodyLoads, poses, solve_body
 from kneeload.errors import InputError
+from kneeload.forces.extensor import ARM_HEIGHT_M, extensor_mechanism
 from kneeload.forces.loads import JointLoads
 from kneeload.kernels.equilibrium import LENGTH
 from kneeload.subject.anatomy import KneeAnatomy
@@ -66,10 +67,12 @@ def solve_cycle(anatomy: KneeAnatomy, motion_flexion: ArrayLike, loads: JointLoa
     index = np.concatenate([np.zeros(lead, int), np.arange(len(flexion))])
     bent = flexion[index] * ramp
     lines = _lines_of_action(knee, model, loads)[index] * ramp[:, None]
-    tibia = tibia_equilibrium(knee, model, bent, loads.wrench_force[index] * ramp[:, None], loads.wrench_moment[index] * ramp[:, None], lines, lead)
+    tendon, turn = _tendon_wrench(knee, flexion, loads)
+    dead, moment, tendon = loads.wrench_force - tendon, loads.wrench_moment - turn, tendon[index] * ramp[:, None]
+    tibia = tibia_equilibrium(knee, model, bent, dead[index] * ramp[:, None], moment[index] * ramp[:, None], lines, lead, tendon)
     tibia_pose = poses(tibia.q)
     patella = _patella(knee, model, lead, bent, tibia_pose, loads.quadriceps_pull[index] * ramp[:, None], _quadriceps_point(knee, loads)[index])
-    return _cycle(knee, tibia, tibia_pose, patella, loads, flexion, lead, _guide(bent, lines))
+    return _cycle(knee, tibia, tibia_pose, patella, loads, flexion, lead, _guide(knee, bent, lines, tendon), dead)
 
 
 def solve_poses(anatomy: KneeAnatomy, flexion: Array, loads: JointLoads, model: ContactModel | None = None) -> ContactCycle:
@@ -133,37 +136,61 @@ def _turned(flexion: Array, vectors: Array) -> Array:
 
 
 def _lines_of_action(knee: PreparedKnee, model: ContactModel, loads: JointLoads) -> Array:
-    """Stiffness of the tibia against sideways motion (N/mm) and against turning about its long axis (N mm/rad), (T, 2).
+    """Stiffness of the tibia against sideways motion (N/mm) and against turning about its long axis (N mm/rad), (T, 2), of the muscles but the quadriceps.
 
     Pulls are given for the usual pose of the knee. When the tibia moves off it, a pull F whose free length is L changes direction: F / L
-    against a sideways motion of its attachment, F r^2 / L against a turn. The patellar tendon is by far the shortest of them.
+    against a sideways motion of its attachment, F r^2 / L against a turn. The patellar tendon, by far the shortest, is a line of its own (`_guide`).
     """
-    tendon = np.maximum(loads.patellar_tendon_force, 0.0)
     quadriceps = [any(name.startswith(head) for head in knee.quadriceps_names) for name in loads.muscle_names]
     muscles = np.maximum(loads.muscle_force[:, ~np.array(quadriceps, dtype=bool)], 0.0).sum(axis=1)
-    rows = knee.on_tibia
-    length, lever = float(knee.patella_lines.slack[rows].mean()), float(np.hypot(knee.patella_anchor[rows, 0], knee.patella_anchor[rows, 2]).mean())
-    side = tendon / length + muscles / model.muscle_length_mm
-    turn = tendon * lever**2 / length + muscles * model.muscle_lever_mm**2 / model.muscle_length_mm
+    side = muscles / model.muscle_length_mm
+    turn = muscles * model.muscle_lever_mm**2 / model.muscle_length_mm
     return np.column_stack([side, turn])
 
 
-def _guide(flexion: Array, lines: Array) -> Array:
-    """Stiffness across the tibia's long axis at the prescribed flexion, (T, 4): N/mm and unit vector in the femur frame."""
-    return np.column_stack([lines[:, 0], np.sin(flexion), np.cos(flexion), np.zeros(len(flexion))])
+def _tendon_wrench(knee: PreparedKnee, flexion: Array, loads: JointLoads) -> tuple[Array, Array]:
+    """Force (T, 3) N and moment (T, 3) N mm about the tibia origin that the patellar tendon has in the wrench of the loads, tibia frame."""
+    mechanism = extensor_mechanism(flexion, ARM_HEIGHT_M, knee.source_scale)  # the height scales only the lever arm
+    tension = np.maximum(loads.patellar_tendon_force, 0.0)[:, None]
+    return tension * mechanism.tendon_direction, tension * mechanism.tendon_moment
 
 
-def tibia_equilibrium(knee: PreparedKnee, model: ContactModel, flexion: Array, force: Array, moment: Array, lines: Array, lead: int = 0) -> BodyFrames:
+def _guide(knee: PreparedKnee, flexion: Array, lines: Array, tendon: Array) -> Array:
+    """What turns with the tibia, (T, 11), see `solve_body`: muscles across its long axis at the prescribed flexion, and the patellar tendon.
+
+    The tendon is a line of constant tension between the tuberosity and a point of the femur frame, where the patella has it in the usual pose: one
+    length of the tendon from the tuberosity of the reference pose, along its usual direction. There it pulls as the wrench of the loads says. As the tibia
+    goes forwards, sideways and turns, it follows the tuberosity: F / L for each, and between a turn and a shift, since the tuberosity lies before and
+    lateral of the origin. The patella is taken to stay; in contact its end of the tendon follows by about a fifth.
+
+    Args:
+        knee: its reference pose, tuberosity and length of the tendon.
+        flexion: (T,) rad, prescribed.
+        lines: (T, 2), see `_lines_of_action`.
+        tendon: (T, 3) N, pull on the tibia in the usual pose, tibia frame.
+    """
+    tension = np.linalg.norm(tendon, axis=1)
+    rest = np.repeat(knee.tibia_reference[None, :6], len(flexion), axis=0)
+    rest[:, 0] = -flexion
+    pose = poses(rest)
+    point, length = knee.patella_anchor[knee.on_tibia].mean(axis=0), float(knee.patella_lines.slack[knee.on_tibia].mean())
+    end = pose[:, :3, :3] @ point + pose[:, :3, 3] + length * _turned(flexion, tendon) / np.where(tension > 0.0, tension, 1.0)[:, None]
+    return np.column_stack([lines[:, 0], np.sin(flexion), np.cos(flexion), np.zeros(len(flexion)), tension, end, np.repeat(point[None], len(flexion), axis=0)])
+
+
+def tibia_equilibrium(knee: PreparedKnee, model: ContactModel, flexion: Array, force: Array, moment: Array, lines: Array, lead: int = 0,
+                      tendon: Array | None = None) -> BodyFrames:
     """Return the equilibrium of the tibia in every frame, the patella left out.
 
     Args:
         knee: its springs and ligaments.
         model: law and tolerance.
         flexion: (T,) rad, prescribed.
-        force: (T, 3) N on the tibia at its origin, tibia frame at the prescribed flexion.
+        force: (T, 3) N on the tibia at its origin, tibia frame at the prescribed flexion, without the patellar tendon.
         moment: (T, 3) N mm about the floating axis, the long axis of the tibia, and the flexion axis (not used).
         lines: (T, 2) N/mm and N mm/rad, see `_lines_of_action`; zero without muscles.
         lead: number of frames at the start that only lead to the others: solved roughly.
+        tendon: (T, 3) N, pull of the patellar tendon in the usual pose, tibia frame; None without muscles.
     """
     frames, n = len(flexion), len(knee.tibia_reference)
     rest = np.repeat(knee.tibia_reference[None], frames, axis=0)
@@ -172,11 +199,14 @@ def tibia_equilibrium(knee: PreparedKnee, model: ContactModel, flexion: Array, f
     start[:, 3:5] -= SEPARATION_MM * np.column_stack([np.sin(flexion), np.cos(flexion)])
     weak = np.repeat(knee.tibia_weak[None], frames, axis=0)
     weak[:, 2] += lines[:, 1]
-    size = np.maximum(np.sqrt((force**2).sum(axis=1) + (moment[:, :2] ** 2).sum(axis=1) / LENGTH**2), LOAD_FLOOR_N)
+    tendon = np.zeros((frames, 3)) if tendon is None else tendon
+    point = knee.patella_anchor[knee.on_tibia].mean(axis=0)
+    whole, turned = force + tendon, moment[:, :2] + np.cross(point, tendon)[:, :2]
+    size = np.maximum(np.sqrt((whole**2).sum(axis=1) + (turned**2).sum(axis=1) / LENGTH**2), LOAD_FLOOR_N)
     loads = BodyLoads(force=_turned(flexion, force), point=np.zeros((frames, 3)), moment=moment[:, :2], size=size)
     return solve_body(
         knee.tibia, knee.level, femoral_compliance=knee.femoral_compliance, lines=knee.tibia_lines,
-        anchor=np.repeat(knee.tibia_anchor[None], frames, axis=0), weak=weak, rest=rest, guide=_guide(flexion, lines), start=start,
+        anchor=np.repeat(knee.tibia_anchor[None], frames, axis=0), weak=weak, rest=rest, guide=_guide(knee, flexion, lines, tendon), start=start,
         free=np.array([False] + [True] * (n - 1)), flexion=flexion, loads=loads, nonlinear=model.law == "nonlinear", tolerance=model.tolerance, limit=TIBIA_LIMIT, lead=lead)
 
 
@@ -198,25 +228,27 @@ def _patella(knee: PreparedKnee, model: ContactModel, lead: int, flexion: Array,
     loads = BodyLoads(force=pull, point=point, moment=np.zeros((len(flexion), 2)), size=size)
     return solve_body(
         knee.patella, knee.level, femoral_compliance=knee.femoral_compliance, lines=knee.patella_lines, anchor=anchor,
-        weak=np.repeat(knee.patella_weak[None], len(flexion), axis=0), rest=track, guide=np.zeros((len(flexion), 4)), start=outward_of_track(knee, track), free=np.ones(6, bool), flexion=flexion, loads=loads,
+        weak=np.repeat(knee.patella_weak[None], len(flexion), axis=0), rest=track, guide=np.zeros((len(flexion), 11)), start=outward_of_track(knee, track), free=np.ones(6, bool), flexion=flexion, loads=loads,
         nonlinear=model.law == "nonlinear", tolerance=model.tolerance, limit=PATELLA_LIMIT, lead=lead)
 
 
 def _band_force(knee: PreparedKnee, tibia: BodyFrames, pose: Array, guide: Array) -> Array:
-    """Force of the ligaments, the weak springs and the turned muscle pulls on the tibia, (T, 3) N, femur frame."""
+    """Force of the ligaments, the weak springs, the turned muscle pulls and the patellar tendon on the tibia, (T, 3) N, femur frame."""
     point = knee.tibia_lines.point @ pose[:, :3, :3].transpose(0, 2, 1) + pose[:, None, :3, 3]
     pull = knee.tibia_anchor[None] - point
     unit = pull / np.linalg.norm(pull, axis=2, keepdims=True)
     moved = tibia.q[:, 3:6] - knee.tibia_reference[3:6]
-    side = moved - (moved * guide[:, 1:]).sum(axis=1, keepdims=True) * guide[:, 1:]
-    return (unit * tibia.tension[:, :, None]).sum(axis=1) - knee.tibia_weak[3:6] * moved - guide[:, :1] * side
+    side = moved - (moved * guide[:, 1:4]).sum(axis=1, keepdims=True) * guide[:, 1:4]
+    line = guide[:, 5:8] - (pose[:, :3, :3] @ guide[:, 8:11, None])[:, :, 0] - pose[:, :3, 3]
+    line *= guide[:, 4:5] / np.linalg.norm(line, axis=1, keepdims=True)
+    return line + (unit * tibia.tension[:, :, None]).sum(axis=1) - knee.tibia_weak[3:6] * moved - guide[:, :1] * side
 
 
 def _cycle(knee: PreparedKnee, tibia: BodyFrames, tibia_pose: Array, patella: BodyFrames, loads: JointLoads, flexion: Array, lead: int,
-           guide: Array) -> ContactCycle:
+           guide: Array, dead: Array) -> ContactCycle:
     keep = slice(lead, None)
     axis = tibia_pose[keep, :3, 1]
-    other = _turned(flexion, loads.wrench_force) + _band_force(knee, tibia, tibia_pose, guide)[keep]
+    other = _turned(flexion, dead) + _band_force(knee, tibia, tibia_pose, guide)[keep]
     sides = []
     for side in ("medial", "lateral"):
         groups = [i for i, name in enumerate(knee.tibia.names) if side in name]

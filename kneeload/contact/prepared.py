@@ -156,7 +156,7 @@ def _settle(springs: SpringSet, level: tuple, compliance: float, start: Array, f
     mask = np.zeros(len(start), bool)
     mask[free] = True
     loads = BodyLoads(force=force[None], point=np.zeros((1, 3)), moment=np.zeros((1, 2)), size=np.array([np.linalg.norm(force)]))
-    return solve_body(springs, level, femoral_compliance=compliance, lines=no_lines(), anchor=np.zeros((1, 0, 3)), weak=weak[None], rest=start[None], guide=np.zeros((1, 4)),
+    return solve_body(springs, level, femoral_compliance=compliance, lines=no_lines(), anchor=np.zeros((1, 0, 3)), weak=weak[None], rest=start[None], guide=np.zeros((1, 11)),
                       start=start[None], free=mask, flexion=np.zeros(1), loads=loads, nonlinear=nonlinear, tolerance=1e-7)
 
 

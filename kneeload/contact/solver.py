@@ -93,7 +93,8 @@ def solve_body(
         femoral_compliance: 1 / foundation modulus of the target's layer, 1/MPa.
         lines: ligaments of the body; anchor: (T, k, 3) mm, their other ends, femur frame.
         weak: (T, n) N/mm (angles N mm/rad); springs on the coordinates towards rest (T, n).
-        guide: (T, 4) N/mm and unit vector (femur frame): stiffness of the translation across the vector, towards rest.
+        guide: (T, 11): stiffness (N/mm) of the translation across a unit vector (femur frame), towards rest; then tension (N), end (3, mm, femur
+            frame) and point (3, mm, frame of the body) of a line of constant tension.
         start: (T, n); pose that a frame starts from when there is nothing better.
         free: (n,) bool; coordinates that move. When the first is not free it is minus flexion (T,) rad.
         loads: applied loads.

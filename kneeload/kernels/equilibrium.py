@@ -44,8 +44,9 @@ def potential(q, near, base, lines, anchor, weak, rest, guide, pull, pull_point,
     """Total energy (N mm) at q (n,) with gradient (n,) and, if tangent, Hessian (n, n); the load is dead and so has a potential.
 
     near, base: placed springs and their pose; the last n - 6 surfaces are menisci. weak (n,) and rest (n,): springs on the
-    coordinates (capsule on the pose, hoop and horns on the menisci). guide (4,): stiffness N/mm across a unit vector (3), femur frame:
-    pulls that turn back when the body moves sideways. pull (3,) N, femur frame, acts at pull_point (3,) mm of the body.
+    coordinates (capsule on the pose, hoop and horns on the menisci). guide (11,): stiffness N/mm across a unit vector (3), femur frame:
+    pulls that turn back when the body moves sideways; and a line of constant tension (the patellar tendon): tension N, its end (3) mm, femur frame, and its
+    point (3) mm of the body. pull (3,) N, femur frame, acts at pull_point (3,) mm of the body.
     moment (2,) N mm does work on b and c: a moment about the floating axis and about the long axis of the body.
     work: (rot (5, 3), turn (3, 3), shift (3,), sums (34,), wedge (11,), axes (3, 3)).
     """
@@ -81,6 +82,8 @@ def potential(q, near, base, lines, anchor, weak, rest, guide, pull, pull_point,
             add_meniscus_forces(table, chunk_size, chunk_group[plain + m], chunk_group[plain + m + 1], turn, shift, q[6 + m] - base[12 + m], nonlinear, sums, wedge)
         wedge_terms(wedge, rot, 6 + m, grad, hess, tangent)
     add_lines(lines, anchor, rot, t, sums, tension)
+    if guide[4] > 0.0:
+        _add_pull(guide, rot, t, sums)
     x = rot[0, 0] * pull_point[0] + rot[0, 1] * pull_point[1] + rot[0, 2] * pull_point[2]
     y = rot[1, 0] * pull_point[0] + rot[1, 1] * pull_point[1] + rot[1, 2] * pull_point[2]
     z = rot[2, 0] * pull_point[0] + rot[2, 1] * pull_point[1] + rot[2, 2] * pull_point[2]
@@ -94,7 +97,7 @@ def potential(q, near, base, lines, anchor, weak, rest, guide, pull, pull_point,
 
 @kernel
 def _add_guide(q, rest, guide, grad, hess, tangent):
-    """Energy of the pulls that turn back when the body moves across the unit vector guide[1:]; adds gradient and Hessian."""
+    """Energy of the pulls that turn back when the body moves across the unit vector guide[1:4]; adds gradient and Hessian."""
     along, energy = 0.0, 0.0
     for i in range(3):
         along += guide[1 + i] * (q[3 + i] - rest[3 + i])
@@ -106,6 +109,19 @@ def _add_guide(q, rest, guide, grad, hess, tangent):
             for j in range(3):
                 hess[3 + i, 3 + j] += guide[0] * ((1.0 if i == j else 0.0) - guide[1 + i] * guide[1 + j])
     return energy
+
+
+@kernel
+def _add_pull(guide, rot, t, sums):
+    """Add a line of constant tension to sums (34,): guide[4] N from the point guide[8:11] mm of the body to guide[5:8] mm in the femur frame; energy
+    tension x length, Hessian tension / length across the line."""
+    x = rot[0, 0] * guide[8] + rot[0, 1] * guide[9] + rot[0, 2] * guide[10]
+    y = rot[1, 0] * guide[8] + rot[1, 1] * guide[9] + rot[1, 2] * guide[10]
+    z = rot[2, 0] * guide[8] + rot[2, 1] * guide[9] + rot[2, 2] * guide[10]
+    u, v, w = x + t[0] - guide[5], y + t[1] - guide[6], z + t[2] - guide[7]
+    length = math.sqrt(u * u + v * v + w * w)
+    u, v, w, force, a = u / length, v / length, w / length, guide[4], guide[4] / length
+    add_point(sums, x, y, z, force * length, force * u, force * v, force * w, a - a * u * u, -a * u * v, -a * u * w, a - a * v * v, -a * v * w, a - a * w * w)
 
 
 @kernel
@@ -243,7 +259,7 @@ def solve_frames(lead, start, free, level, springs, home, femoral_compliance, li
     """Equilibrium of one body in every frame (T), each from the poses of the frames before it.
 
     lead: number of frames at the start that only lead to the others: solved roughly, not reported.
-    start (T, n): separated poses to start from when there is nothing better; weak and rest (T, n); guide (T, 4); flexion (T,) rad is prescribed when free[0] is
+    start (T, n): separated poses to start from when there is nothing better; weak and rest (T, n); guide (T, 11); flexion (T,) rad is prescribed when free[0] is
     False; limit (6,): see `_astray`; anchor (T, k, 3), pull (T, 3), pull_point (T, 3), moment (T, 2), load (T,) N, the size of the load that the residual is measured by. When a frame does not converge it
     is tried from the pose of the frame before, from a separated pose, with the load put on in steps, and under springs towards rest that are taken
     away in steps (HOLD); so is one that ends out of joint. Filled: poses (T, n), tension (T, k), pressure and triangle (flat, see `report`; of the

@@ -9,12 +9,18 @@ import pytest
 
 from kneeload.contact import ContactModel, solve_cycle
 from kneeload.contact.cycle import ContactCycle
+from kneeload.contact.cycle_solver import _guide, _tendon_wrench
 from kneeload.contact.prepared import prepare
 from kneeload.contact.solver import coordinates, poses
 from kneeload.errors import InputError
 from kneeload.forces.extensor import extensor_mechanism
+from kneeload.forces.joint import joint_loads
 from kneeload.forces.loads import JointLoads
+from kneeload.motion.activities import motion_for
+from kneeload.motion.activity import Activity
 from kneeload.subject.anatomy import KneeAnatomy
+from kneeload.subject.person import Subject
+from kneeload.subject.reference import reference_anatomy
 
 
 def loads_of(flexion: np.ndarray, force: np.ndarray, moment: np.ndarray | None = None, quadriceps: np.ndarray | float = 0.0) -> JointLoads:
@@ -112,6 +118,46 @@ def test_varus_moment_moves_load_to_the_medial_side(reference_knee):
     moment[:, 0] = np.linspace(-15e3, 15e3, 5)
     cycle = solve_cycle(reference_knee, flexion, loads_of(flexion, force, moment, 200.0))
     assert np.all(np.diff(cycle.medial.force) > 0) and np.all(np.diff(cycle.lateral.force) < 0)
+
+
+def test_the_tendon_pulls_as_the_loads_say_and_follows_the_tuberosity(reference_knee):
+    knee = prepare(reference_knee, ContactModel())
+    flexion = np.deg2rad([10.0, 50.0])
+    loads = loads_of(flexion, np.zeros((2, 3)), quadriceps=2500.0)
+    tendon, turn = _tendon_wrench(knee, flexion, loads)
+    guide = _guide(knee, flexion, np.zeros((2, 2)), tendon)
+
+    def on_tibia(row, bend, q):  # force and moment about the origin of a line of constant tension, in the tibia frame of the bend
+        pose = poses(q[None])[0]
+        arm = pose[:3, :3] @ row[8:11]
+        line = row[5:8] - arm - pose[:3, 3]
+        force = row[4] * line / np.linalg.norm(line)
+        back = poses(np.array([[-bend, 0.0, 0.0, 0.0, 0.0, 0.0]]))[0, :3, :3].T
+        return back @ force, back @ np.cross(arm, force)
+
+    for k, bend in enumerate(flexion):
+        usual = np.concatenate([[-bend], knee.tibia_reference[1:6]])
+        force, moment = on_tibia(guide[k], bend, usual)
+        assert force == pytest.approx(tendon[k], abs=1e-6)
+        assert moment[1] == pytest.approx(turn[k, 1], rel=0.02)  # the reference pose is adducted by less than a degree
+        forward = usual + np.concatenate([np.zeros(3), 3.0 * np.array([np.cos(bend), -np.sin(bend), 0.0])])
+        pulled, turned = on_tibia(guide[k], bend, forward)
+        stiffness = guide[k, 4] / float(knee.patella_lines.slack[knee.on_tibia].mean())
+        assert pulled[0] - force[0] == pytest.approx(-3.0 * stiffness, rel=0.1)
+        assert turned[1] - moment[1] == pytest.approx(-3.0 * stiffness * guide[k, 10], rel=0.35)  # outwards: the tuberosity is lateral of the origin
+        inward = usual + np.array([0.0, 0.0, 0.1, 0.0, 0.0, 0.0])
+        assert on_tibia(guide[k], bend, inward)[0][2] - force[2] == pytest.approx(0.1 * stiffness * guide[k, 8], rel=0.1)  # it went medially
+
+
+def test_a_heavy_person_with_steep_plateaus_climbs_stairs():
+    person = Subject(sex="female", height_m=1.69, body_mass_kg=32.5 * 1.69**2, medial_slope_deg=9.0, lateral_slope_deg=7.0)
+    anatomy = reference_anatomy(person)
+    motion = motion_for(Activity(name="stair_ascent"), person)
+    loads = joint_loads(motion, person, centres_flexion=anatomy.contact_centres_flexion, centres_mm=anatomy.contact_centres_mm, source_scale=anatomy.source_scale)
+    cycle = solve_cycle(anatomy, motion.knee_flexion, loads)
+    _check(cycle)
+    turn = np.array([coordinates(pose)[2] for pose in cycle.femur_from_tibia])
+    assert np.abs(np.rad2deg(turn)).max() < 15.0  # without the link between shift and turn of the tuberosity it jumped to 23 degrees
 
 
 def test_menisci_widen_the_contact_and_their_loss_raises_the_peak(reference_knee):

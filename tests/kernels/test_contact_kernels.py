@@ -89,7 +89,7 @@ class _Problem:
         self.lines = (rng.normal(size=(5, 3)) * 20, np.array([500.0, 800, 600, 900, 400]), np.array([20.0, 20, 30, 10, 500.0]), np.full(5, 0.06))
         self.anchor = rng.normal(size=(5, 3)) * 30
         self.weak, self.rest = rng.uniform(1, 5, 7), rng.normal(size=7) * 0.1
-        self.guide = np.array([3.0, 0.6, 0.8, 0.0])
+        self.guide = np.array([3.0, 0.6, 0.8, 0.0, 900.0, 25.0, 12.0, 8.0, 30.0, -18.0, 11.0])
         self.load = (np.array([10.0, 200.0, -30.0]), np.array([3.0, 4.0, 5.0]), np.array([300.0, -500.0]))
         self.near, self.base, self.work = _memory(self.springs)
         self.q = np.array([-0.2, 0.05, 0.1, 0.3, 0.4, -0.2, 0.15])
