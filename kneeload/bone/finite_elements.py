@@ -17,6 +17,7 @@ from kneeload.bone.hexahedra import (
     entry_weights,
     hexahedra,
     nodal_forces,
+    one_blas_thread,
     stiffness_matrix,
     strains,
     stresses,
@@ -173,7 +174,8 @@ class PressedBone:
         layers, parts = apply_inclusions(self.anatomy, self.volume, self.layers, inclusions)
         stiffness = stiffness_with(modulus(self.trabecular_mpa, layers, self.model), parts)
         mesh, ratio = self.mesh, self.model.poisson_ratio
-        solved, mix = solve(mesh, stiffness, ratio, self.nodal_n, self.held, self.model.tolerance)
+        with one_blas_thread():
+            solved, mix = solve(mesh, stiffness, ratio, self.nodal_n, self.held, self.model.tolerance)
         vertical, principal, pressure, energy = fields_of(mesh, stiffness, ratio, solved, mix, self.volume.normal)
         reaction = nodal_forces(mesh, stiffness, ratio, solved, self.held).sum(axis=0) @ mix
         return BoneField(volume=self.volume, modulus_mpa=_fixed(stiffness), frames=self.frames, vertical=vertical, principal=principal,
