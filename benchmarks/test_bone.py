@@ -13,6 +13,7 @@ from kneeload.bone.dose import BoneLoad, bone_load
 from kneeload.case import Case
 from kneeload.lesion.hazard import lesion_risk
 from kneeload.lesion.pain import pain
+from kneeload.lesion.zones import ZoneMap
 from kneeload.result import KneeResult
 from kneeload.simulate import simulate
 
@@ -62,3 +63,15 @@ def test_load_risk_and_pain_of_one_activity(benchmark: BenchmarkFixture) -> None
     assert np.array_equal(load.peak_stress, run.bone.peak_stress) and np.array_equal(load.stimulus_quantiles, run.bone.stimulus_quantiles)
     risk = lesion_risk(load, load, run.case.subject)
     assert np.allclose(risk.relative_risk, 1.0)  # against itself
+
+
+def test_zones_of_a_day(benchmark: BenchmarkFixture) -> None:
+    run = simulate(Case())
+
+    def once() -> ZoneMap:
+        assert run.find_zones is not None
+        return run.find_zones()
+
+    zones = benchmark.pedantic(once, rounds=5, iterations=1, warmup_rounds=1)  # the first one builds the volume and the profile of the reference person
+    again = once()
+    assert np.array_equal(zones.volume_mm3, again.volume_mm3) and zones.region_volume_mm3.sum() > 50_000.0

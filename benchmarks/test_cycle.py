@@ -54,4 +54,4 @@ def test_whole_case(benchmark: BenchmarkFixture) -> None:
     for item in found.day.values():
         assert item.contact is not None
         _balanced(item.contact)
-    assert found.lesion is not None and found.pain is not None and len(found.day) == 4
+    assert found.lesion is not None and found.pain is not None and len(found.day) == 5

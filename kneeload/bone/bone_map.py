@@ -78,17 +78,17 @@ class BoneMap:
             if missing.size:
                 points, normals = np.zeros((2, 3, self.influence.shape[1]))
                 points[:, :self.samples.region.shape[0]], normals[:, :self.samples.region.shape[0]] = self.samples.points.T, self.samples.normals.T
-                self.influence[missing] = self._discs(points, normals, missing, self.depth)
+                self.influence[missing] = self._discs(points, normals, missing, np.array([self.depth]))[0]
                 self.known[missing] = True
 
     def below(self, points: NDArray[np.int64], patches: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return (d, c, k) MPa per N: stress at all depths below some sample points (k,) under unit forces on some patches (c,)."""
         places, normals = np.ascontiguousarray(self.samples.points[points].T), np.ascontiguousarray(self.samples.normals[points].T)
-        return np.stack([self._discs(places, normals, patches, float(depth)) for depth in self.depths])
+        return self._discs(places, normals, patches, self.depths)
 
-    def _discs(self, points: NDArray[np.float64], normals: NDArray[np.float64], patches: NDArray[np.int64], depth: float) -> NDArray[np.float32]:
-        radii = np.minimum(self.radii, depth / SHALLOWEST)  # a disc too large for its depth counts as a smaller one
-        return fill_discs(points, normals, self.patches.centres, self.patches.normals, radii, patches, np.array([depth]))[0]
+    def _discs(self, points: NDArray[np.float64], normals: NDArray[np.float64], patches: NDArray[np.int64], depths: NDArray[np.float64]) -> NDArray[np.float32]:
+        radii = np.minimum(self.radii, depths[0] / SHALLOWEST)  # a disc too large for its depth counts as a smaller one
+        return fill_discs(points, normals, self.patches.centres, self.patches.normals, radii, patches, depths)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
