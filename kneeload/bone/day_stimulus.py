@@ -14,12 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kneeload.bone.bone_map import REGIONS, BoneMap, KneeMap, knee_map
-from kneeload.bone.day import SECONDS_PER_DAY, check_day, daily_cycles
-from kneeload.bone.dose import BONES, Loaded, check_frames, fields_of, load_of_cycle
+from kneeload.bone.day import SECONDS_PER_DAY
+from kneeload.bone.dose import BONES, Loaded, check_frames, checked_day, fields_of, load_of_cycle
 from kneeload.bone.model import BoneModel
 from kneeload.bone.tensor import HalfSpaceSolid, SurfacePoints, effective_power
 from kneeload.contact.cycle import ContactCycle
-from kneeload.errors import InputError, check_range
 from kneeload.motion.motion import Motion
 from kneeload.subject.anatomy import KneeAnatomy
 from kneeload.subject.person import Subject
@@ -70,12 +69,7 @@ def day_cycles(anatomy: KneeAnatomy, cycles: Mapping[str, ContactCycle], motions
         InputError: as `bone_load`.
     """
     model = model or BoneModel()
-    day = daily_cycles(subject) if day is None else dict(day)
-    check_day(day, motions)
-    check_range("share of the day", share, 0.0, 1.0, "", where="share", why="it is a part of the daily amounts")
-    if other_cycles is None and share < 1.0:
-        raise InputError("share of the day", where="share", got=share, allowed="1 where there is no second set of cycles",
-                         why="the rest of the day would be without load")
+    day = checked_day(subject, motions, day, share, other_cycles is not None)
     knee, runs = knee_map(anatomy, model), []
     for contact, part in ((cycles, share), (other_cycles or {}, 1.0 - share)):
         for name, amount in day.items():

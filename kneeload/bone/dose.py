@@ -97,12 +97,7 @@ def bone_load(anatomy: KneeAnatomy, cycles: Mapping[str, ContactCycle], motions:
         InputError: a missing activity, an unusable field, a share outside 0 to 1, or more than 24 hours in the day.
     """
     model = model or BoneModel()
-    day = daily_cycles(subject) if day is None else dict(day)
-    check_day(day, motions)
-    check_range("share of the day", share, 0.0, 1.0, "", where="share", why="it is a part of the daily amounts")
-    if other_cycles is None and share < 1.0:
-        raise InputError("share of the day", where="share", got=share, allowed="1 where there is no second set of cycles",
-                         why="the rest of the day would be without load")
+    day = checked_day(subject, motions, day, share, other_cycles is not None)
     parts = [(cycles, share)] + ([] if other_cycles is None else [(other_cycles, 1.0 - share)])
     knee = knee_map(anatomy, model)
     case = load_of_cycle(knee, fields_of(cycles, case_activity), motions.get(case_activity))
@@ -126,6 +121,17 @@ def bone_load(anatomy: KneeAnatomy, cycles: Mapping[str, ContactCycle], motions:
     for array in arrays.values():
         array.setflags(write=False)
     return BoneLoad(activities=tuple(day), **arrays)
+
+
+def checked_day(subject: Subject, motions: Mapping[str, Motion], day: Mapping[str, float] | None, share: float, parted: bool) -> dict[str, float]:
+    """Return the amounts of a day, by default those of the person; InputError for what `bone_load` refuses. `parted`: the rest has cycles of its own."""
+    amounts = daily_cycles(subject) if day is None else dict(day)
+    check_day(amounts, motions)
+    check_range("share of the day", share, 0.0, 1.0, "", where="share", why="it is a part of the daily amounts")
+    if not parted and share < 1.0:
+        raise InputError("share of the day", where="share", got=share, allowed="1 where there is no second set of cycles",
+                         why="the rest of the day would be without load")
+    return amounts
 
 
 def fields_of(cycles: Mapping[str, ContactCycle], activity: str) -> tuple[SurfaceField, ...]:
