@@ -61,6 +61,7 @@ class Case:
         gait_changes: changes of gait that act on the waveforms.
         interventions: names of the interventions that made this case, in order.
         baseline: the case before the first intervention, None for an untouched case.
+        notes: what a reader must know about the interventions, a sentence each (a cane on the wrong side).
     """
 
     subject: Subject = field(default_factory=Subject)
@@ -79,6 +80,7 @@ class Case:
     gait_changes: tuple[GaitChange, ...] = ()
     interventions: tuple[str, ...] = ()
     baseline: Case | None = None
+    notes: tuple[str, ...] = ()
     calibration: Calibration | None = None
 
     def __post_init__(self) -> None:
@@ -101,6 +103,7 @@ class Case:
         """How much of each activity of the day this knee does: cycles, for standing seconds (`kneeload.bone.day`)."""
         return {name: amount for name, amount in daily_cycles(self.subject).items() if name in self.day_activities}
 
-    def changed(self, intervention: str, **changes: Any) -> Case:
-        """Return this case with `changes` made by the named intervention, remembering the case it started from."""
-        return replace(self, interventions=(*self.interventions, intervention), baseline=self.baseline or self, **changes)
+    def changed(self, intervention: str, *, note: str | None = None, **changes: Any) -> Case:
+        """Return this case with `changes` made by the named intervention, remembering the case it started from, and a note for the reader."""
+        notes = self.notes if note is None else (*self.notes, note)
+        return replace(self, interventions=(*self.interventions, intervention), baseline=self.baseline or self, notes=notes, **changes)

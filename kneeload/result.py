@@ -126,7 +126,7 @@ class KneeResult:
         return {
             "version": version_of_kneeload(), "status": "ok", "error": None,
             "subject": {**asdict(self.case.subject), "bmi": self.case.subject.bmi, "hka_deg": self.case.subject.hka_deg},
-            "activity": self.case.activity.name, "interventions": list(self.case.interventions),
+            "activity": self.case.activity.name, "interventions": list(self.case.interventions), "notes": list(self.case.notes),
             **found, "timing": dict(self.timing), "agreement": agreement, "provenance": provenance(self.case, self.main.motion, self.anatomy.name),
         }
 

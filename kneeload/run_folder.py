@@ -17,7 +17,7 @@ from kneeload.result import KneeResult, version_of_kneeload
 if TYPE_CHECKING:
     from kneeload.views.scene import Scene
 
-SUMMARY_KEYS = ("version", "status", "error", "subject", "activity", "interventions", "loads", "contact", "bone", "lesion", "pain", "change", "timing", "agreement", "provenance",
+SUMMARY_KEYS = ("version", "status", "error", "subject", "activity", "interventions", "notes", "loads", "contact", "bone", "lesion", "pain", "change", "timing", "agreement", "provenance",
                 "course", "panel")
 
 
@@ -44,6 +44,7 @@ def write_run(result: KneeResult, folder: Path, *, pictures: bool = True, vtk: b
     drawn: dict[str, Path] = {}
     if pictures:
         notes, drawn = _draw(result, summary, folder)
+    notes = [*result.case.notes, *notes]
     if result.case.calibration is not None:
         notes = [result.case.calibration.sentence(), *notes]
     if vtk and result.main.contact is not None:
