@@ -6,13 +6,14 @@ from typing import Any
 
 from kneeload.case import Case
 from kneeload.errors import InputError
-from kneeload.interventions import body, devices, gait
+from kneeload.interventions import body, devices, gait, habits
 from kneeload.interventions.body import weight_loss
 from kneeload.interventions.devices import unloader_brace
 from kneeload.interventions.gait import toe_in
+from kneeload.interventions.habits import activity_swap, fewer_flights, fewer_steps, less_standing
 from kneeload.interventions.registry import Intervention
 
-INTERVENTIONS: dict[str, Intervention] = {row.name: row for room in (devices, body, gait) for row in room.INTERVENTIONS}
+INTERVENTIONS: dict[str, Intervention] = {row.name: row for room in (devices, body, habits, gait) for row in room.INTERVENTIONS}
 
 
 def apply(case: Case, name: str, parameters: dict[str, Any]) -> Case:
@@ -30,4 +31,4 @@ def apply(case: Case, name: str, parameters: dict[str, Any]) -> Case:
     return INTERVENTIONS[name].apply(case, **parameters)
 
 
-__all__ = ["INTERVENTIONS", "Intervention", "apply", "toe_in", "unloader_brace", "weight_loss"]
+__all__ = ["INTERVENTIONS", "Intervention", "activity_swap", "apply", "fewer_flights", "fewer_steps", "less_standing", "toe_in", "unloader_brace", "weight_loss"]

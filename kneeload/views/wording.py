@@ -16,7 +16,8 @@ _INTERVENTIONS = {
     "unloader_brace": "an unloader brace", "weight_loss": "weight loss", "toe_in": "toe-in gait", "toe_out": "toe-out gait",
     "trunk_lean": "trunk lean", "medial_thrust": "medial-thrust gait", "cadence": "a higher cadence", "cane": "a cane",
     "lateral_wedge": "a lateral wedge", "patellar_brace": "a patellar brace", "coordination_retraining": "coordination retraining",
-    "osteotomy": "an osteotomy", "subchondroplasty": "subchondroplasty", "plan": "a plan",
+    "osteotomy": "an osteotomy", "subchondroplasty": "subchondroplasty", "plan": "a plan", "fewer_steps": "fewer steps", "fewer_flights": "fewer stairs", "less_standing": "less standing",
+    "activity_swap": "one activity in place of another",
 }
 _WHERE = {"medial": "on the medial (inner) side", "lateral": "on the lateral (outer) side", "patellofemoral": "behind the kneecap"}
 _BONES = {"patella": "kneecap", "femur": "thigh bone", "tibia": "shin bone"}
