@@ -33,6 +33,7 @@ def run(arguments: Sequence[str], case_of: CaseOf) -> int:
                         help="also the contact section, and rows of the load level after contact equilibrium (slow)")
     parser.add_argument("--bone", action="store_true", help="also the bone section: stress below the surface against closed forms and measurements")
     parser.add_argument("--lesion", action="store_true", help="also the lesion section: a synthetic cohort against published ones (about a minute)")
+    parser.add_argument("--interventions", action="store_true", help="also what interventions do after contact equilibrium (half a minute)")
     parser.add_argument("--calibration", metavar="FILE", type=Path, help="a calibrated person, for the rows about calibrated forces")
     parser.add_argument("--measurements", metavar="FILE", type=Path, help="your own measurement file instead of the packaged one")
     parser.add_argument("--quiet", action="store_true", help="print the summary only")
@@ -47,13 +48,14 @@ def run(arguments: Sequence[str], case_of: CaseOf) -> int:
     from kneeload.validation.run import validate
 
     names = [name.strip() for words in values.rows for name in words.split(",") if name.strip()]
-    rows = read_measurements(values.measurements, contact=values.contact or bool(names), bone=values.bone or bool(names), lesion=values.lesion or bool(names))
+    rows = read_measurements(values.measurements, contact=values.contact or bool(names), bone=values.bone or bool(names), lesion=values.lesion or bool(names),
+                             interventions=values.interventions or bool(names))
     rows = chosen(rows, names) if names else rows
     case = case_of(overrides) if overrides else None
     folder = claim(values.output or new_folder())
     try:
-        table = validate(rows, values.data, case=case, contact=values.contact, bone=values.bone, lesion=values.lesion, calibration=values.calibration, progress=_progress
-                         if sys.stderr.isatty() else None)
+        table = validate(rows, values.data, case=case, contact=values.contact, bone=values.bone, lesion=values.lesion, interventions=values.interventions,
+                         calibration=values.calibration, progress=_progress if sys.stderr.isatty() else None)
     except BaseException:
         folder.rmdir()  # still empty: nothing was written
         raise

@@ -18,7 +18,7 @@ INTERVALS = ("SD", "95 % CI", "published range", "goal", "tolerance", "")
 MODELS = ("default", "plain static optimisation", "calibrated")
 ROLES = ("check", "input")
 SECTION_FILES = {"contact": CONTACT_FILE, "bone": Path(__file__).with_name("bone_measurements.yaml"),
-                 "lesion": Path(__file__).with_name("lesion_measurements.yaml")}
+                 "lesion": Path(__file__).with_name("lesion_measurements.yaml"), "interventions": Path(__file__).with_name("intervention_measurements.yaml")}
 LEVELS = ("loads", *SECTION_FILES)
 
 
@@ -42,7 +42,7 @@ class Measurement:
         binding: True if `--strict` fails when the prediction is outside.
         role: "check", or "input" when constants of the engine come from this very source (agreement is then no evidence).
         model: which forces are compared: "default", "plain static optimisation" (for comparison) or "calibrated" (fitted to the person).
-        level: "loads" for a number of the load level; "contact", "bone" or "lesion" for one that is predicted only when that section is asked for.
+        level: "loads" for a number of the load level; "contact", "bone", "lesion" or "interventions" for one that is predicted only when that section is asked for.
         contact: True if a number of the load level also has a meaning after contact equilibrium.
         person: who is simulated, None = the case's own subject.
         predictor: name of the predicting function, None = not simulated.
@@ -100,17 +100,18 @@ class Measurement:
         return (self.low is None or value >= self.low) and (self.high is None or value <= self.high) and math.isfinite(value)
 
 
-def read_measurements(path: str | Path | None = None, *, contact: bool = False, bone: bool = False, lesion: bool = False) -> tuple[Measurement, ...]:
+def read_measurements(path: str | Path | None = None, *, contact: bool = False, bone: bool = False, lesion: bool = False,
+                      interventions: bool = False) -> tuple[Measurement, ...]:
     """Return the rows of a measurement file (YAML with `sources`, `persons` and `rows`).
 
     Args:
         path: a file of one's own; None = the packaged rows.
-        contact, bone, lesion: with the packaged rows, also those of that section.
+        contact, bone, lesion, interventions: with the packaged rows, also those of that section.
 
     Raises:
         InputError: the file cannot be used; the sentence names the row.
     """
-    asked = {"contact": contact, "bone": bone, "lesion": lesion}
+    asked = {"contact": contact, "bone": bone, "lesion": lesion, "interventions": interventions}
     files = [MEASUREMENTS_FILE, *(SECTION_FILES[name] for name in asked if asked[name])] if path is None else [Path(path)]
     rows: list[Measurement] = []
     seen: set[str] = set()
@@ -208,12 +209,13 @@ def _measurement(values: dict[str, Any], sources: Mapping[str, str], persons: Ma
 
 
 def chosen(rows: Sequence[Measurement], names: Sequence[str]) -> tuple[Measurement, ...]:
-    """Return the rows whose id, group, target number or section is among `names`, in their order (section: a group's words before a colon).
+    """Return the rows whose id, group, target number or section is among `names`, in their order (section: a group's words before a colon; those after it
+    name the group too).
 
     Raises:
         InputError: a name that no row has.
     """
-    called = [{row.id, row.group, row.group.split(":")[0], *row.target} for row in rows]
+    called = [{row.id, row.group, row.group.split(":")[0], row.group.split(":")[-1].strip(), *row.target} for row in rows]
     known = set().union(*called)
     for name in names:
         if name not in known:

@@ -23,7 +23,7 @@ Progress = Callable[[int, int, str], None]  # rows done, rows in all, what comes
 
 
 def validate(rows: Sequence[Measurement] | None = None, data: str | Path | None = None, *, case: Case | None = None, contact: bool = False, bone: bool = False, lesion: bool = False,
-             calibration: str | Path | None = None, progress: Progress | None = None) -> ValidationTable:
+             interventions: bool = False, calibration: str | Path | None = None, progress: Progress | None = None) -> ValidationTable:
     """Compare predictions with published measurements.
 
     Args:
@@ -34,13 +34,14 @@ def validate(rows: Sequence[Measurement] | None = None, data: str | Path | None 
             meaning there (a minute or two instead of seconds).
         bone: True adds the rows of the bone section (seconds).
         lesion: True adds those of the lesion section, most of them about a synthetic cohort (about a minute).
+        interventions: True adds the rows about interventions after contact equilibrium (half a minute); those of the load level are always there.
         calibration: file of a calibrated person, for the rows about calibrated forces.
         progress: called before each row.
 
     Raises:
         InputError: a folder or file that is not there, or a row that cannot be predicted as it says.
     """
-    measurements = read_measurements(contact=contact, bone=bone, lesion=lesion) if rows is None else tuple(rows)
+    measurements = read_measurements(contact=contact, bone=bone, lesion=lesion, interventions=interventions) if rows is None else tuple(rows)
     folder = None if data is None else _existing(Path(data), "--data", "a folder")
     file = None if calibration is None else _existing(Path(calibration), "--calibration", "a file")
     asked = replace(case or Case(), calibration=None)  # only rows that say so are calibrated
@@ -48,7 +49,7 @@ def validate(rows: Sequence[Measurement] | None = None, data: str | Path | None 
     person = None if file is None else read_calibration(file)
     whole = replace(bench, case=replace(asked, contact=asked.contact or ContactModel()))
     touching = whole if contact else None
-    sections = {name: whole for name, wanted in (("bone", bone), ("lesion", lesion)) if wanted}
+    sections = {name: whole for name, wanted in (("bone", bone), ("lesion", lesion), ("interventions", interventions)) if wanted}
     done = []
     for index, row in enumerate(measurements):
         if progress is not None:
@@ -77,7 +78,7 @@ def predicted_row(row: Measurement, bench: Bench, touching: Bench | None = None,
         bench: at the load level.
         touching: the same with contact, None = not asked for.
         person: a calibrated person, for rows about calibrated forces.
-        sections: section ("bone", "lesion") -> bench of its rows; without one they are skipped.
+        sections: section ("bone", "lesion", "interventions") -> bench of its rows; without one they are skipped.
     """
     if row.predictor is None:
         return ValidationRow(measurement=row, reason=row.note, simulated=False)

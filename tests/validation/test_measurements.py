@@ -122,9 +122,9 @@ def test_each_repeats_rows_over_combinations_or_in_pairs():
 
 def test_rows_are_chosen_by_id_group_or_target():
     assert [row.id for row in chosen(ROWS, ["peak_walking"])] == ["peak_walking"]
-    assert {row.group for row in chosen(ROWS, ["Brace"])} == {"Brace"}
+    assert {row.group for row in chosen(ROWS, ["brace"])} == {"Interventions: brace"}
     assert {row.id for row in chosen(ROWS, ["42", "3"])} == {"peak_walking", "force_ratio_one"}
-    with pytest.raises(InputError, match="Brace"):
+    with pytest.raises(InputError, match="brace"):
         chosen(ROWS, ["Brase"])
 
 

@@ -81,7 +81,7 @@ def test_an_existing_folder_is_refused_and_left_alone(run: Run, tmp_path: Path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--rows", "nothing_like_this"), ("nothing_like_this", "Brace")),
+        (("--rows", "nothing_like_this"), ("nothing_like_this", "brace")),
         (("--data", "nowhere"), ("--data", "nowhere")),
         (("--measurements", "nowhere.yaml"), ("nowhere.yaml",)),
         (("--strictly",), ("--strictly", "kneeload validate --help")),

@@ -12,6 +12,7 @@ from kneeload.validation.predictors import (  # noqa: F401 (they register)
     density,
     extensor,
     finite_elements,
+    interventions,
     laxity,
     lesion,
     moments,
