@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from kneeload.lesion.findings import Findings
     from kneeload.motion.activity import Activity
     from kneeload.outlook import Outlook, outlook
+    from kneeload.plan import PlanResult, PlanSettings, plan_interventions
     from kneeload.population import CaseFigures, simulate_many
     from kneeload.result import KneeResult, compare
     from kneeload.simulate import simulate
@@ -21,13 +22,14 @@ if TYPE_CHECKING:
 
 _HOME = {
     "Activity": "kneeload.motion.activity", "AnatomySource": "kneeload.case", "ArticularSurface": "kneeload.subject.surface", "Case": "kneeload.case",
-    "CaseFigures": "kneeload.population", "Findings": "kneeload.lesion.findings", "KneeResult": "kneeload.result", "Outlook": "kneeload.outlook", "Subject": "kneeload.subject.person", "compare": "kneeload.result",
+    "CaseFigures": "kneeload.population", "Findings": "kneeload.lesion.findings", "KneeResult": "kneeload.result", "Outlook": "kneeload.outlook",
+    "PlanResult": "kneeload.plan", "PlanSettings": "kneeload.plan", "plan_interventions": "kneeload.plan", "Subject": "kneeload.subject.person", "compare": "kneeload.result",
     "outlook": "kneeload.outlook", "simulate": "kneeload.simulate", "simulate_many": "kneeload.population",
 }
 _ROOMS = ("contact", "interventions", "population", "validation")
 
-__all__ = ["Activity", "AnatomySource", "ArticularSurface", "Case", "CaseFigures", "Findings", "KneeResult", "Outlook", "Subject", "compare", "contact", "interventions",
-           "outlook", "population", "simulate", "simulate_many", "validation"]
+__all__ = ["Activity", "AnatomySource", "ArticularSurface", "Case", "CaseFigures", "Findings", "KneeResult", "Outlook", "PlanResult", "PlanSettings", "Subject", "compare", "contact", "interventions",
+           "outlook", "plan_interventions", "population", "simulate", "simulate_many", "validation"]
 
 
 def __getattr__(name: str) -> Any:

@@ -14,10 +14,12 @@ from kneeload.contact.model import ContactModel
 from kneeload.errors import InputError, check_choice
 from kneeload.forces.brace import Brace
 from kneeload.forces.muscles import MuscleModel
+from kneeload.forces.patellar_brace import PatellarBrace
+from kneeload.forces.training import Training
 from kneeload.lesion.course_plan import CoursePlan
 from kneeload.lesion.findings import Findings
 from kneeload.lesion.model import LesionModel
-from kneeload.motion.activity import Activity
+from kneeload.motion.activity import WITHOUT_SPREAD, Activity
 from kneeload.motion.gait import GaitChange
 from kneeload.subject.materials import Materials
 from kneeload.subject.person import Subject
@@ -57,8 +59,14 @@ class Case:
         findings: lesions and grades known from images of this knee; nothing by default.
         course: for how long the course of lesions is followed (`kneeload.outlook`).
         brace: an orthosis on this knee, or None.
+        patellar_brace: a strap on this patella, or None.
+        training: what training changed in this person's muscles, or None.
+        mcl_stretch_mm: by how much an opening wedge moved the attachments of the uncut medial collateral ligament apart, mm.
         calibration: this person's own constants, fitted to strides with measured forces, or None for the generic knee.
         gait_changes: changes of gait that act on the waveforms.
+        moments_z: how far this person's knee extension and knee adduction moments lie above those of `activity`, in every activity of the day alike, in
+            between-person standard deviations (no unit; `kneeload.spread` asks what a change does in people who move otherwise). A recording and a test
+            rig have no such spread.
         interventions: names of the interventions that made this case, in order.
         baseline: the case before the first intervention, None for an untouched case.
         notes: what a reader must know about the interventions, a sentence each (a cane on the wrong side).
@@ -77,7 +85,11 @@ class Case:
     findings: Findings = field(default_factory=Findings)
     course: CoursePlan = field(default_factory=CoursePlan)
     brace: Brace | None = None
+    patellar_brace: PatellarBrace | None = None
+    training: Training | None = None
+    mcl_stretch_mm: float = 0.0
     gait_changes: tuple[GaitChange, ...] = ()
+    moments_z: tuple[float, float] = (0.0, 0.0)
     interventions: tuple[str, ...] = ()
     baseline: Case | None = None
     notes: tuple[str, ...] = ()
@@ -97,7 +109,7 @@ class Case:
     def day(self) -> tuple[Activity, ...]:
         """The activities that load this knee over a day: the case's own, then the rest of the person's usual day."""
         names = [name for name in self.day_activities if name != self.activity.name]
-        return (self.activity, *(Activity(name=name) for name in names))
+        return tuple(_moved(activity, *self.moments_z) for activity in (self.activity, *(Activity(name=name) for name in names)))
 
     def day_amounts(self) -> dict[str, float]:
         """How much of each activity of the day this knee does: cycles, for standing seconds (`kneeload.bone.day`)."""
@@ -107,3 +119,11 @@ class Case:
         """Return this case with `changes` made by the named intervention, remembering the case it started from, and a note for the reader."""
         notes = self.notes if note is None else (*self.notes, note)
         return replace(self, interventions=(*self.interventions, intervention), baseline=self.baseline or self, notes=notes, **changes)
+
+
+def _moved(activity: Activity, extension_z: float, adduction_z: float) -> Activity:
+    """Return the activity of a person whose moments lie so many standard deviations higher, within the 4 that an activity takes."""
+    if activity.name in WITHOUT_SPREAD or (extension_z == 0.0 and adduction_z == 0.0):
+        return activity
+    extension, adduction = activity.extension_moment_z + extension_z, activity.adduction_moment_z + adduction_z
+    return replace(activity, extension_moment_z=min(max(extension, -4.0), 4.0), adduction_moment_z=min(max(adduction, -4.0), 4.0))

@@ -23,6 +23,9 @@ from kneeload.errors import InputError, KneeloadError
 
 if TYPE_CHECKING:
     from kneeload.case import Case
+    from kneeload.population.design import Design, Run
+    from kneeload.plan import PlanResult, PlanSettings
+    from kneeload.result import KneeResult
 
 BAD_INPUT, FAILED = 2, 1
 _problems: list[KneeloadError] = []  # of the jobs of this process; raising them inside a job would make Hydra print its own words
@@ -61,7 +64,7 @@ def _application(cfg: DictConfig) -> None:
     if cfg.contact.name != "none":
         warmup.start()
     from kneeload.run_folder import write_failure, write_run
-    from kneeload.settings import case_from_config
+    from kneeload.settings import case_from_config, pictures_from_config, plan_from_config
     from kneeload.simulate import simulate
 
     if cfg.view.pictures:  # imported beside the simulation, whose kernels let go of Python's lock
@@ -69,8 +72,11 @@ def _application(cfg: DictConfig) -> None:
 
     try:
         warmup.share()
+        limits, asked = plan_from_config(cfg), pictures_from_config(cfg)
         result = simulate(case_from_config(cfg))
-        notes = write_run(result, folder, pictures=cfg.view.pictures, vtk=cfg.view.vtk, vtk_series=cfg.view.vtk_series, report=cfg.view.report)
+        plan = None if limits is None else _plan(result, limits, quiet=cfg.runtime.quiet)
+        notes = write_run(result, folder, pictures=cfg.view.pictures, vtk=cfg.view.vtk, vtk_series=cfg.view.vtk_series, report=cfg.view.report,
+                          report_3d=cfg.view.report_3d, pdf=cfg.view.pdf, plan=plan, asked=asked)
     except KneeloadError as error:
         write_failure(folder, str(error))
         _problems.append(error)
@@ -79,8 +85,20 @@ def _application(cfg: DictConfig) -> None:
         from kneeload.outlook import outlook_summary
         from kneeload.views.terminal import print_summary
 
-        print_summary(result.summary() | outlook_summary(result), folder=folder, notes=notes)
+        print_summary(result.summary() | outlook_summary(result, () if plan is None else plan.effects) | {"plan": None if plan is None else plan.summary()},
+                      folder=folder, notes=notes)
     gc.enable()
+
+
+def _plan(result: KneeResult, limits: PlanSettings, *, quiet: bool) -> PlanResult:
+    from kneeload.plan import plan_interventions
+
+    if quiet or not sys.stderr.isatty():
+        return plan_interventions(result.case, limits, result=result)
+    from kneeload.views.plan_terminal import plan_progress
+
+    with plan_progress() as progress:
+        return plan_interventions(result.case, limits, result=result, progress=progress)
 
 
 def _warn_of_shadowed_files(arguments: list[str]) -> None:
@@ -115,12 +133,30 @@ def _one_sentence(error: BaseException) -> str:
     return f"The command line is not usable{f' at {key}' if key else ''}: {text}"
 
 
-def case_of(overrides: Sequence[str]) -> Case:
-    """Return the case that `key=value` words describe (for sub-commands, which take the same words as a run)."""
-    from kneeload.settings import case_from_config
+class _Composer:
+    """From `key=value` words to what they describe (for sub-commands, which take the same words as a run)."""
 
-    with hydra.initialize_config_module("kneeload.conf", version_base="1.3"):
-        return case_from_config(hydra.compose("config", overrides=list(overrides)))
+    def __call__(self, overrides: Sequence[str]) -> Case:
+        """Return a case."""
+        from kneeload.settings import case_from_config
+
+        return case_from_config(self._compose(overrides))
+
+    def population(self, overrides: Sequence[str]) -> tuple[Design, Run, dict[str, Any]]:
+        """Return a population study, how to run it, and its settings; the group `population` is not part of other configurations."""
+        from kneeload.settings import population_from_config
+
+        chosen = [word.partition("=")[2] for word in overrides if word.startswith("population=")]
+        words = [word for word in overrides if not word.startswith("population=")]
+        return population_from_config(self._compose([f"+population={(chosen or ['default'])[-1]}", *words]))
+
+    @staticmethod
+    def _compose(words: Sequence[str]) -> DictConfig:
+        with hydra.initialize_config_module("kneeload.conf", version_base="1.3"):
+            return hydra.compose("config", overrides=list(words))
+
+
+case_of = _Composer()
 
 
 def _sub_command(name: str, arguments: list[str]) -> int:

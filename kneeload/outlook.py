@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from kneeload.bone.volume import bone_volumes
 from kneeload.errors import InputError
 from kneeload.lesion.checks import Panel, PlanEffect, panel
-from kneeload.lesion.course import LesionCourse, Period, lesion_course
+from kneeload.lesion.course import LesionCourse, Period, lesion_course, simulated_volumes
 from kneeload.lesion.hazard import region_hazard
 from kneeload.lesion.measured import knee_region_volumes, measured_lesions
 from kneeload.lesion.milestones import lesion_dates, new_lesion_risk
@@ -55,10 +55,16 @@ def outlook(result: KneeResult) -> Outlook:
     zones = result.zones()
     assert zones is not None
     before = None if result.before is None else result.before.zones()
-    plans = None if before is None else [_effect(result, before, zones)]
+    plans = () if before is None else (_effect(result, before, zones),)
     course, course_before = _courses(result)
-    return Outlook(course=course, course_before=course_before,
-                   panel=panel(result.case.subject, usual=None if result.before is None else result.before.case.subject, overstressed_share=zones.share, measured=result.measured, kl_grade=result.case.findings.kl_grade, plans=plans))
+    return Outlook(course=course, course_before=course_before, panel=_panel(result, plans))
+
+
+def _panel(result: KneeResult, plans: tuple[PlanEffect, ...]) -> Panel:
+    zones = result.zones()
+    assert zones is not None
+    return panel(result.case.subject, usual=None if result.before is None else result.before.case.subject, overstressed_share=zones.share, measured=result.measured,
+                 kl_grade=result.case.findings.kl_grade, plans=plans or None)
 
 
 def _courses(result: KneeResult) -> tuple[LesionCourse, LesionCourse | None]:
@@ -78,6 +84,25 @@ def _courses(result: KneeResult) -> tuple[LesionCourse, LesionCourse | None]:
     return course([result if stretch.interventions else before for stretch in plan.stretches], before), course([before] * len(plan.stretches), before)
 
 
+def _volume_change(result: KneeResult) -> dict[str, float] | None:
+    """Volume of the measured lesions at the end of the plan, with the interventions over without: median and 95 % interval, percent; None without either.
+
+    Both courses have the same draws, so that what a lesion does by itself falls out. New lesions are left out.
+    """
+    before, plan, measured = result.before, result.case.course, result.measured
+    if before is None or measured is None or not measured.present.any():
+        return None
+    whole, end = knee_region_volumes(bone_volumes(result.anatomy)), float(sum(stretch.weeks for stretch in plan.stretches))
+    dates = np.cumsum([0.0, *(stretch.weeks for stretch in plan.stretches)])
+    volumes = []
+    for changed in (True, False):
+        periods = [Period(weeks=stretch.weeks, relative_stimulus=_relative_stimulus(result if changed and stretch.interventions else before, before)) for stretch in plan.stretches]
+        volumes.append(simulated_volumes(measured, whole, periods, dates, model=result.case.lesion, course=plan.model)[-1].sum(axis=1))
+    ratio = np.divide(volumes[0], volumes[1], out=np.ones_like(volumes[0]), where=volumes[1] > 0.0)
+    low, middle, high = (100.0 * (float(value) - 1.0) for value in np.quantile(ratio, (0.025, 0.5, 0.975)))
+    return {"weeks": end, "pct": middle, "pct_low": low, "pct_high": high}
+
+
 def _relative_stimulus(result: KneeResult, before: KneeResult) -> Array:
     """Return (15,) no unit: daily stimulus over that before; 1 where there was none."""
     assert result.bone is not None and before.bone is not None and result.bone.stimulus is not None and before.bone.stimulus is not None
@@ -94,8 +119,9 @@ def _effect(result: KneeResult, before: ZoneMap, after: ZoneMap) -> PlanEffect:
                       worst_rise=max(float(np.delete(after.share - before.share, first).max()), 0.0), steps_per_day=result.case.subject.steps_per_day)
 
 
-def outlook_summary(result: KneeResult) -> dict[str, Any]:
-    """The parts "course" and "panel" of summary.json; null for a result of the load level."""
+def outlook_summary(result: KneeResult, plans: tuple[PlanEffect, ...] = ()) -> dict[str, Any]:
+    """The parts "course" and "panel" of summary.json; null for a result of the load level. With `plans`, which were searched for this case, the panel tells about
+    them and not about the interventions in place, which the case has already."""
     if result.bone is None:
         return {"course": None, "panel": None}
     found = outlook(result)
@@ -103,8 +129,8 @@ def outlook_summary(result: KneeResult) -> dict[str, Any]:
     if found.course_before is not None:
         courses.append(("as_before", found.course_before, False))
     return {"course": {"measured_regions": [] if result.measured is None else [MOAKS_REGIONS[i] for i in np.flatnonzero(result.measured.present)],
-                       "modifiers": list(result.case.course.modifiers), **{name: {**_course_numbers(course), "new_lesion": _new_lesion(result, changed)} for name, course, changed in courses}},
-            "panel": _panel_numbers(found.panel)}
+                       "modifiers": list(result.case.course.modifiers), "volume_change": _volume_change(result), **{name: {**_course_numbers(course), "new_lesion": _new_lesion(result, changed)} for name, course, changed in courses}},
+            "panel": _panel_numbers(_panel(result, plans) if plans else found.panel)}
 
 
 def _new_lesion(result: KneeResult, changed: bool) -> list[dict[str, float]]:

@@ -54,11 +54,13 @@ def _remembered(kind: str, what: type[T], case: Case, compute: Callable[[], T]) 
 
 
 def _key(case: Case) -> str:
-    return hashlib.sha256(f"{_sources_hash()} {np.__version__} {numba.__version__} {case!r}".encode()).hexdigest()[:24]
+    threads = os.environ.get("OPENBLAS_NUM_THREADS", "")  # more than one may change last digits, and workers with one promise the same bits to all
+    return hashlib.sha256(f"{sources_hash()} {np.__version__} {numba.__version__} {threads} {case!r}".encode()).hexdigest()[:24]
 
 
 @lru_cache(maxsize=1)
-def _sources_hash() -> str:
+def sources_hash() -> str:
+    """Return 64 hex digits that change with every source and fitted coefficient of kneeload."""
     root = Path(__file__).parent
     digest = hashlib.sha256()
     for path in sorted(path for pattern in _SOURCES for path in root.rglob(pattern)):

@@ -86,6 +86,7 @@ class KneeResult:
         before: result of the case without its interventions, None for an untouched case.
         timing: compile_s and solve_ms.
         find_zones: what `zones` asks, None at the load level.
+        find_spread: what `spread` asks, None for an untouched case.
     """
 
     case: Case
@@ -98,6 +99,7 @@ class KneeResult:
     before: KneeResult | None
     timing: Mapping[str, float]
     find_zones: Callable[[], ZoneMap] | None
+    find_spread: Callable[[KneeResult], dict[str, Any]] | None = None
 
     @property
     def main(self) -> ActivityResult:
@@ -106,7 +108,7 @@ class KneeResult:
 
     @property
     def change(self) -> dict[str, dict[str, float]] | None:
-        """Percent changes per compartment against `before`, None for an untouched case."""
+        """Percent changes against `before` per compartment, and of the adduction moment ("kam"), for this person alone; None for an untouched case."""
         return None if self.before is None else compare(self.before, self)
 
     def peak_frame(self, compartment: str) -> int:
@@ -117,10 +119,19 @@ class KneeResult:
         """Bone that carries more than goes with twice the risk; None at the load level. Takes about a third of a second when it is first asked for."""
         return _zones(self)
 
+    def spread(self) -> dict[str, Any] | None:
+        """What `change` means for other people: intervals, risk, pain and evidence (`kneeload.spread`), None for an untouched case.
+
+        Takes one to three seconds when it is first asked for.
+        """
+        return _spread(self)
+
     def summary(self) -> dict[str, Any]:
         """The numbers of summary.json (plain Python types, units in the names)."""
         found = self.numbers()
         agreement = found.pop("agreement")
+        if (spread := self.spread()) is not None:
+            found["change"] = {name: {**spread[name], **(found["change"] or {})[name]} if name in (found["change"] or {}) else spread[name] for name in spread}
         if found["lesion"] is not None:
             found["lesion"] = {"regions": _with_zones(found["lesion"]["regions"], self.zones())}
         return {
@@ -182,20 +193,42 @@ class KneeResult:
 
 
 def compare(before: KneeResult, after: KneeResult) -> dict[str, dict[str, float]]:
-    """Percent change per compartment from one result to another: peak force, peak pressure and daily dose (negative = falls).
+    """Percent change of `amounts` from one result to another (negative = falls), keys "peak_force_pct", "impulse_pct" and so on; nan where an amount is nan."""
+    first, second = amounts(before), amounts(after)
+    return {part: {f"{name}_pct": _percent(value, second[part][name]) for name, value in row.items()} for part, row in first.items()}
 
-    Results of the load level have no pressure and dose: those changes are nan.
+
+def amounts(result: KneeResult) -> dict[str, dict[str, float]]:
+    """What `compare` compares, per compartment and, under "kam", of the external adduction moment.
+
+    Per compartment: peak_force N, impulse N s and peak_pressure MPa (largest over the cycle) of the case's activity, peak_bone_stress and stimulus MPa (largest of
+    its regions), daily_dose MPa s per day (sum of its regions). Results of the load level have no pressure, stress and dose: those are nan, as are the two peaks of
+    the moment (N mm) where there is no stance.
     """
-    doses = compartment_dose(before), compartment_dose(after)
-    change = {}
-    for name in COMPARTMENTS:
-        pressures = [float("nan") if item.main.contact is None else float(getattr(item.main.contact, name).peak_pressure.max()) for item in (before, after)]
-        change[name] = {
-            "peak_force_pct": _percent(float(before.main.force(name).max()), float(after.main.force(name).max())),
-            "peak_pressure_pct": _percent(*pressures),
-            "daily_dose_pct": _percent(doses[0][name], doses[1][name]),
-        }
-    return change
+    main, contact = result.main, result.main.contact
+    stress, stimulus = ((None, None) if result.bone is None else (result.bone.peak_stress, result.bone.stimulus))
+    rows = [_largest(stress), compartment_dose(result), _largest(stimulus)]
+    out = {name: {
+        "peak_force": float(main.force(name).max()), "impulse": float(np.trapezoid(main.force(name), main.motion.time)),
+        "peak_pressure": float("nan") if contact is None else float(getattr(contact, name).peak_pressure.max()),
+        **{key: row[name] for key, row in zip(("peak_bone_stress", "daily_dose", "stimulus"), rows)}} for name in COMPARTMENTS}
+    return out | {"kam": _adduction_moment(result)}
+
+
+def _adduction_moment(result: KneeResult) -> dict[str, float]:
+    """Largest external adduction moment, largest in the first and in the second half of stance (nan without stance), N mm, and impulse of its positive part, N mm s."""
+    moment, motion = result.main.loads.knee_adduction_moment, result.main.motion
+    stance = np.flatnonzero(motion.stance)
+    halves = np.array_split(moment[stance], 2) if 2 <= stance.size < moment.size else [np.array([np.nan])] * 2
+    return {"peak": float(moment.max()), "first_peak": float(halves[0].max()), "second_peak": float(halves[1].max()),
+            "impulse": float(np.trapezoid(np.maximum(moment, 0.0), motion.time))}
+
+
+def _largest(values: Array | None) -> dict[str, float]:
+    """Largest of the regions (15,) of each compartment, nan where there are none."""
+    if values is None:
+        return dict.fromkeys(COMPARTMENTS, float("nan"))
+    return {name: max(float(value) for region, value in zip(MOAKS_REGIONS, values) if COMPARTMENT_OF_REGION.get(region) == name) for name in COMPARTMENTS}
 
 
 def compartment_dose(result: KneeResult) -> dict[str, float]:
@@ -206,7 +239,7 @@ def compartment_dose(result: KneeResult) -> dict[str, float]:
 
 
 def _percent(before: float, after: float) -> float:
-    return 0.0 if before == after else (100.0 * (after - before) / before if before else float("inf"))
+    return 0.0 if before == after else (100.0 * (after - before) / abs(before) if before else float("inf"))
 
 
 def _loads(result: KneeResult) -> dict[str, Any]:
@@ -251,6 +284,11 @@ def _lesion(result: KneeResult) -> dict[str, Any] | None:
                                  "relative_risk": float(risk.relative_risk[i]), "area_grade": int(risk.grade[i]),
                                  **({} if risk.horizon_years == 2.0 else {"horizon_years": risk.horizon_years, "risk": float(risk.risk[i]), "risk_low": float(risk.risk_low[i]),
                                                                           "risk_high": float(risk.risk_high[i])})} for i, region in enumerate(MOAKS_REGIONS)}}
+
+
+@lru_cache(maxsize=8)
+def _spread(result: KneeResult) -> dict[str, Any] | None:
+    return None if result.find_spread is None else result.find_spread(result)
 
 
 @lru_cache(maxsize=8)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,14 +15,17 @@ from kneeload.outlook import course_columns, outlook_summary
 from kneeload.result import KneeResult, version_of_kneeload
 
 if TYPE_CHECKING:
+    from kneeload.plan import PlanResult
+    from kneeload.views.picture_settings import PictureSettings
     from kneeload.views.scene import Scene
+    from kneeload.views.solid import Solid
 
 SUMMARY_KEYS = ("version", "status", "error", "subject", "activity", "interventions", "notes", "loads", "contact", "bone", "lesion", "pain", "change", "timing", "agreement", "provenance",
-                "course", "panel")
+                "course", "panel", "plan")
 
 
 def write_run(result: KneeResult, folder: Path, *, pictures: bool = True, vtk: bool = True, vtk_series: bool = False,
-              report: bool = True) -> list[str]:
+              report: bool = True, report_3d: bool = True, pdf: bool = True, plan: PlanResult | None = None, asked: PictureSettings | None = None) -> list[str]:
     """Write a result into `folder` (made if needed) and return notes for the reader, such as why a picture is flat.
 
     Raises:
@@ -30,23 +33,21 @@ def write_run(result: KneeResult, folder: Path, *, pictures: bool = True, vtk: b
     """
     solids = finite_element_study(result)
     folder.mkdir(parents=True, exist_ok=True)
-    summary = result.summary() | outlook_summary(result)
-    _write_json(folder / "summary.json", summary)
-    _write_table(folder / "waveforms.csv", result.waveforms())
-    if result.regions():
-        _write_table(folder / "regions.csv", result.regions())
-    if result.main.contact is not None:
-        _write_table(folder / "contact.csv", result.contact_places())
-        _write_table(folder / "course.csv", course_columns(result))
+    summary = result.summary() | outlook_summary(result, () if plan is None else plan.effects) | {"plan": None if plan is None else plan.summary()}
+    write_tables(result, summary, folder)
+    if plan is not None:
+        _write_table(folder / "plan.csv", plan.columns())
+        if plan.ranking:
+            _write_table(folder / "ranking.csv", plan.ranking_columns())
     if solids:
         _write_table(folder / "finite_elements.csv", finite_element_columns(result))
     notes: list[str] = []
     drawn: dict[str, Path] = {}
     if pictures:
-        notes, drawn = _draw(result, summary, folder)
-    notes = [*result.case.notes, *notes]
-    if result.case.calibration is not None:
-        notes = [result.case.calibration.sentence(), *notes]
+        notes, drawn = draw_pictures(result, summary, folder, plan=plan, limit_mpa=None if asked is None else asked.pressure_max_mpa)
+    if pictures or asked is not None:
+        notes = list(dict.fromkeys([*notes, *draw_asked_pictures(result, summary, folder, asked, usual=pictures)[1]]))
+    notes = [*notes_of(result), *notes]
     if vtk and result.main.contact is not None:
         from kneeload.views.vtk_files import write_vtk
         from kneeload.views.zones import zones_file
@@ -63,11 +64,60 @@ def write_run(result: KneeResult, folder: Path, *, pictures: bool = True, vtk: b
         from kneeload.views.vtk_files import write_vtk_series
 
         write_vtk_series(folder, scene_of(result, summary))
+    files = sorted(path.name for path in folder.iterdir())
     if report:
-        from kneeload.views.report import write_report
-
-        write_report(folder / "report.html", summary, **drawn, notes=notes)
+        notes = [*notes, *write_html(result, summary, folder / "report.html", drawn=drawn, notes=notes, files=files, solid=report_3d)]
+    if pdf:
+        write_pdf_pages(result, summary, folder / "report.pdf", drawn=drawn, notes=notes, files=files)
     return notes
+
+
+def write_tables(result: KneeResult, summary: Mapping[str, Any], folder: Path) -> list[Path]:
+    """Write summary.json and the tables of a result into a folder and return the files."""
+    tables: dict[str, Mapping[str, Iterable[Any]]] = {"waveforms": result.waveforms()}
+    if result.regions():
+        tables["regions"] = result.regions()
+    if result.main.contact is not None:
+        tables |= {"contact": result.contact_places(), "course": course_columns(result)}
+    _write_json(folder / "summary.json", summary)
+    for name, columns in tables.items():
+        _write_table(folder / f"{name}.csv", columns)
+    return [folder / "summary.json", *(folder / f"{name}.csv" for name in tables)]
+
+
+def notes_of(result: KneeResult) -> list[str]:
+    """What a reader of any report of this result must know, a sentence each."""
+    return [*([] if result.case.calibration is None else [result.case.calibration.sentence()]), *result.case.notes]
+
+
+def write_html(result: KneeResult, summary: dict[str, Any], path: Path, *, drawn: Mapping[str, Path], notes: Sequence[str], files: Sequence[str] = (),
+               solid: bool = True) -> list[str]:
+    """Write report.html from the pictures that were drawn, with the knee to be turned where there is contact and `solid` is wanted; returns further notes."""
+    from kneeload.views.report import write_report
+    from kneeload.views.solid_page import NO_VIEWER, has_viewer
+
+    turned = solid and result.main.contact is not None
+    shown = _solid(result, summary) if turned and has_viewer() else None
+    further = [NO_VIEWER] if turned and shown is None else []
+    write_report(path, summary, **drawn, solid=shown, notes=[*notes, *further], files=files)
+    return further
+
+
+def write_pdf_pages(result: KneeResult, summary: dict[str, Any], path: Path, *, drawn: Mapping[str, Path], notes: Sequence[str], files: Sequence[str] = ()) -> Path:
+    """Write the two pages of report.pdf from the pictures that were drawn."""
+    from kneeload.views.curves import knee_curves
+    from kneeload.views.pdf import write_pdf
+
+    curves, before = (None if item is None else knee_curves(item.main.motion, item.main.loads, item.main.contact) for item in (result, result.before))
+    return write_pdf(path, summary, stress=drawn.get("stress"), curves=curves, before=before, notes=notes, files=files)
+
+
+def _solid(result: KneeResult, summary: dict[str, Any]) -> Solid:
+    from kneeload.views.solid import build_solid
+    from kneeload.views.wording import intervention_names
+
+    before = None if result.before is None or result.before.main.contact is None else scene_of(result.before, summary)
+    return build_solid(scene_of(result, summary), before=before, after_words=" and ".join(intervention_names(summary)))
 
 
 def scene_of(result: KneeResult, summary: dict[str, Any]) -> Scene:
@@ -82,7 +132,19 @@ def scene_of(result: KneeResult, summary: dict[str, Any]) -> Scene:
                  daily_dose=None if result.bone is None else result.bone.daily_dose, risk_24mo=None if result.lesion is None else result.lesion.risk_24mo)
 
 
-def _draw(result: KneeResult, summary: dict[str, Any], folder: Path) -> tuple[list[str], dict[str, Path]]:
+def draw_asked_pictures(result: KneeResult, summary: dict[str, Any], folder: Path, asked: PictureSettings | None, *, usual: bool = True) -> tuple[list[Path], list[str]]:
+    """Draw stills, flat maps, vector curves and the animation that are asked for and return the files and notes; see `kneeload.views.asked`."""
+    from kneeload.views.asked import draw_asked
+    from kneeload.views.curves import knee_curves
+    from kneeload.views.picture_settings import PictureSettings
+
+    curves, before = (None if item is None else knee_curves(item.main.motion, item.main.loads, item.main.contact) for item in (result, result.before))
+    assert curves is not None
+    return draw_asked(folder, asked or PictureSettings(), curves, before=before, scene=None if result.main.contact is None else scene_of(result, summary), usual=usual)
+
+
+def draw_pictures(result: KneeResult, summary: dict[str, Any], folder: Path, *, plan: PlanResult | None = None,
+                  limit_mpa: float | None = None) -> tuple[list[str], dict[str, Path]]:
     """Draw what there is and return the notes, each once, and the files by the names that `write_report` knows."""
     from kneeload.views.curves import draw_curves, knee_curves
 
@@ -93,7 +155,7 @@ def _draw(result: KneeResult, summary: dict[str, Any], folder: Path) -> tuple[li
     if result.main.contact is not None:
         from kneeload.views.stress import draw_stress
 
-        picture = draw_stress(folder / "stress.png", scene_of(result, summary))
+        picture = draw_stress(folder / "stress.png", scene_of(result, summary), limit_mpa=limit_mpa)
         files["stress"], notes = picture.path, [picture.note]
     zones = result.zones()
     if zones is not None:
@@ -103,6 +165,10 @@ def _draw(result: KneeResult, summary: dict[str, Any], folder: Path) -> tuple[li
         found = zones_picture(scene_of(result, summary), zones, folder / "zones.png")
         files["zones"], notes = found.path, [*notes, found.note]
         files["course"] = draw_course(folder / "course.png", summary["course"], title=_title(result, summary, "how lesions may go on"))
+    if plan is not None:
+        from kneeload.views.plan import draw_plan
+
+        files["plan"] = draw_plan(folder / "plan.png", summary["plan"], cloud=plan.cloud(), title=_title(result, summary, "what would move the load"))
     return list(dict.fromkeys(note for note in notes if note)), files
 
 

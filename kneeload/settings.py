@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -28,7 +28,14 @@ from kneeload.subject.materials import Materials
 from kneeload.subject.person import CartilageThicknessScale, Subject
 from kneeload.subject.surface import LayerMaterial
 
+if TYPE_CHECKING:
+    from kneeload.plan.limits import PlanSettings
+    from kneeload.population.design import Design, Run
+    from kneeload.views.picture_settings import PictureSettings
+
 T = TypeVar("T")
+_SWITCHES = ("pictures", "vtk", "vtk_series", "report", "report_3d", "pdf")  # of the group `view`, for files of every run
+PLAN = "plan"  # among the interventions of a configuration: a search over the others, and none itself
 
 
 def case_from_config(cfg: DictConfig) -> Case:
@@ -58,8 +65,71 @@ def case_from_config(cfg: DictConfig) -> Case:
         course=_course(dict(tree["course"])),
     )
     for name, parameters in (tree.get("intervention") or {}).items():
+        if name == PLAN:
+            continue
         case = interventions.apply(case, name, dict(parameters or {}))
     return case
+
+
+def plan_from_config(cfg: DictConfig) -> PlanSettings | None:
+    """Return the limits of the plan that a composed configuration asks for, None where it asks for none.
+
+    Raises:
+        InputError: a key that is unknown or a value that is missing or out of range, or a plan without contact.
+    """
+    tree = _plain(cfg)
+    values = (tree.get("intervention") or {}).get(PLAN)
+    if values is None:
+        return None
+    from kneeload.plan.limits import PlanSettings  # only here: most runs plan nothing
+
+    if tree["contact"].get("name") == "none":
+        raise InputError("contact", where="contact", got="none", allowed="elastic_foundation with a plan", why="a plan lowers the daily dose of the bone")
+    return _make(PlanSettings, values, f"intervention.{PLAN}")
+
+
+def pictures_from_config(cfg: DictConfig) -> PictureSettings:
+    """Return the stills, maps, curves and animation that a composed configuration asks for.
+
+    Raises:
+        InputError: a key that is unknown or a value that is out of range, or a switch that is neither true nor false.
+    """
+    from kneeload.views.picture_settings import PictureSettings
+
+    values = dict(_plain(cfg)["view"])
+    for switch in _SWITCHES:
+        if not isinstance(values.pop(switch, False), bool):
+            raise InputError(switch, where=f"view.{switch}", got=cfg.view[switch], allowed="true or false", why="a file is written or not")
+    return _make(PictureSettings, values, "view")
+
+
+def population_from_config(cfg: DictConfig) -> tuple[Design, Run, dict[str, Any]]:
+    """Return the study that a composed configuration with the group `population` describes, how to run it, and the settings of that group.
+
+    Raises:
+        InputError: a key that is unknown or a value that is missing or out of range.
+    """
+    from kneeload.population.design import Design, Run, scenario_of  # only here: other commands draw nobody
+    from kneeload.population.distribution import Distribution, Marginal, MeniscusShares
+
+    values = dict(_plain(cfg)["population"])
+    settings, where, usual = dict(values), "population.distribution", Distribution()
+    given = dict(values.pop("distribution"))
+    pairs = {f"{a}:{b}": value for a, others in (given.pop("correlations", None) or {}).items() for b, value in (others or {}).items()}
+    parts: dict[str, Any] = {"correlations": pairs}
+    for name, value in given.items():
+        kind = type(getattr(usual, name, None))
+        if kind in (Marginal, MeniscusShares) and not isinstance(value, dict):
+            raise InputError(name, where=f"{where}.{name}", got=value, allowed="a mapping of " + ", ".join(item.name for item in fields(kind)), why="these describe it")
+        parts[name] = _make(kind, value, f"{where}.{name}") if isinstance(value, dict) and kind in (Marginal, MeniscusShares) else value
+    distribution = _make(Distribution, parts, where)
+    output = values.pop("output", None)
+    how = Run(output=None if output is None else Path(str(output)).expanduser(), engine=values.pop("engine"), workers=values.pop("workers", None))
+    asked = values.pop("interventions")
+    scenarios = tuple(scenario_of(item, f"population.interventions[{place}]") for place, item in enumerate(asked if isinstance(asked, list) else [asked]))
+    activities = values.pop("activities")
+    design = {**values, "activities": activities if isinstance(activities, list) else [activities], "scenarios": scenarios, "distribution": distribution, "base": case_from_config(cfg)}
+    return _make(Design, design, "population"), how, settings
 
 
 def _plain(cfg: DictConfig) -> dict[str, Any]:

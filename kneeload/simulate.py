@@ -5,8 +5,9 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import lru_cache, partial
+from typing import Any
 
-from kneeload import warmup
+from kneeload import spread, warmup
 from kneeload.bone.day_stimulus import DayCycles, StimulusProfile, day_cycles, stimulus_profile
 from kneeload.bone.dose import BoneLoad, bone_load
 from kneeload.bone.volume import bone_volumes
@@ -27,6 +28,7 @@ from kneeload.subject.person import Subject
 from kneeload.subject.reference import reference_anatomy
 
 WAKING_HOURS = 16.0  # hours of the day in which a knee is used; the share of them with a brace is the share of steps with it (assumption, 14-17)
+DEVICES = ("brace", "patellar_brace")  # fields of a case that are worn for some hours of the day
 
 
 def simulate(case: Case) -> KneeResult:
@@ -44,7 +46,7 @@ def simulate(case: Case) -> KneeResult:
     anatomy = anatomy_of(case)
     measured = None if case.findings.file is None else case.findings.read(bone_volumes(anatomy), case.subject.side)
     if case.contact is None:
-        day = {case.activity.name: run_activity(case, anatomy, case.activity)}
+        day = {case.activity.name: run_activity(case, anatomy, case.day()[0])}
         bone = lesion = pains = None
     else:
         with ThreadPoolExecutor(max_workers=1) as beside:  # the kernels let go of Python's lock, so the reference person runs beside this one
@@ -54,7 +56,7 @@ def simulate(case: Case) -> KneeResult:
         lesion = lesion_risk(bone, reference, case.subject, case.lesion)
         pains = pain(bone, reference, case.subject, case.lesion, measured=measured)
     return KneeResult(case=case, anatomy=anatomy, day=day, bone=bone, lesion=lesion, pain=pains, measured=measured, before=before, timing=watch.read(),
-                      find_zones=None if case.contact is None else partial(zones_of, case, anatomy, day))
+                      find_zones=None if case.contact is None else partial(zones_of, case, anatomy, day), find_spread=None if before is None else spread_of)
 
 
 def anatomy_of(case: Case) -> KneeAnatomy:
@@ -68,13 +70,15 @@ def anatomy_of(case: Case) -> KneeAnatomy:
 
 def run_activity(case: Case, anatomy: KneeAnatomy, activity: Activity) -> ActivityResult:
     """Return motion, forces and contact of one activity of this case."""
-    motion = motion_for(activity, case.subject, case.gait_changes)
+    motion = motion_for(activity, case.subject, case.gait_changes, recorded_as=(case.baseline or case).subject)
     own = case.calibration
     loads = joint_loads(motion, case.subject, centres_flexion=anatomy.contact_centres_flexion, centres_mm=anatomy.contact_centres_mm,
                         muscles=case.muscles if own is None else own.muscle_model(case.muscles),
-                        personal=None if own is None else own.geometry, brace=case.brace, spacing_mm=case.subject.contact_spacing_mm, source_scale=anatomy.source_scale)
+                        personal=None if own is None else own.geometry, brace=case.brace, patellar_brace=case.patellar_brace, training=case.training,
+                        spacing_mm=case.subject.contact_spacing_mm, source_scale=anatomy.source_scale, plateau_middle_mm=anatomy.plateau_middle_mm,
+                        mcl_stretch_mm=case.mcl_stretch_mm)
     warmup.wait()
-    contact = None if case.contact is None else solve_cycle(anatomy, motion.knee_flexion, loads, case.contact)
+    contact = None if case.contact is None else solve_cycle(anatomy, motion.knee_flexion, loads, case.contact, case.patellar_brace, case.mcl_stretch_mm)
     return check_equilibrium(ActivityResult(motion=motion, loads=loads, contact=contact))
 
 
@@ -84,16 +88,26 @@ def run_day(case: Case, anatomy: KneeAnatomy) -> dict[str, ActivityResult]:
 
 
 def day_load(case: Case, anatomy: KneeAnatomy, day: dict[str, ActivityResult]) -> BoneLoad:
-    """Return the bone load of the day; where a brace is worn for part of it, the rest of the day is simulated without."""
-    bare, worn = worn_part(case, anatomy, day)
+    """Return the bone load of the day; where devices are worn for part of it, the rest of the day is simulated without them."""
     return bone_load(anatomy, contacts(day), {name: item.motion for name, item in day.items()}, case.subject, case.activity.name, case.bone,
-                     other_cycles=contacts(bare), share=worn, day=case.day_amounts())
+                     others=parts_without(case, anatomy), day=case.day_amounts())
 
 
-def worn_part(case: Case, anatomy: KneeAnatomy, day: dict[str, ActivityResult]) -> tuple[dict[str, ActivityResult], float]:
-    """Return the day without a brace, and the part of the day with it (the day itself, 1 where there is none)."""
-    worn = 1.0 if case.brace is None else min(case.brace.hours_per_day / WAKING_HOURS, 1.0)
-    return (run_day(replace(case, brace=None), anatomy) if worn < 1.0 else day), worn
+def parts_without(case: Case, anatomy: KneeAnatomy) -> list[tuple[dict[str, ContactCycle], float]]:
+    """Return the contact of the parts of the waking day in which a device is off, and their shares of the day; empty where none ever is.
+
+    Devices are worn at the same time for as long as both are worn: a day of two has a part with both, one with the longer worn alone, and the bare rest.
+    """
+    hours: dict[str, float] = {name: getattr(case, name).hours_per_day for name in DEVICES if getattr(case, name) is not None}
+    parts, left, worn = [], case, 0.0
+    for name in [*sorted(hours, key=hours.__getitem__), None]:
+        share = (1.0 if name is None else min(hours[name] / WAKING_HOURS, 1.0)) - worn
+        if share > 0.0 and left is not case:
+            parts.append((contacts(run_day(left, anatomy)), share))
+        if name is not None:
+            off: dict[str, Any] = {name: None}
+            left, worn = replace(left, **off), worn + share
+    return parts
 
 
 def contacts(day: dict[str, ActivityResult]) -> dict[str, ContactCycle]:
@@ -123,6 +137,12 @@ def zones_of(case: Case, anatomy: KneeAnatomy, day: dict[str, ActivityResult]) -
     return zone_map(anatomy, bone_volumes(anatomy), _day_cycles(case, anatomy, day), reference_profile(reference_case(case)), case.lesion)
 
 
+def spread_of(result: KneeResult) -> dict[str, Any]:
+    """Return the intervals of a change over the spread between people, and its risk and pain (`kneeload.spread.change_spread`)."""
+    reference = None if result.bone is None else reference_load(reference_case(result.case))
+    return spread.change_spread(result, simulate, reference)
+
+
 @lru_cache(maxsize=64)
 def reference_profile(case: Case) -> StimulusProfile:
     """Return how the stimulus of a reference person falls with depth (remembered, also on disk)."""
@@ -130,6 +150,5 @@ def reference_profile(case: Case) -> StimulusProfile:
 
 
 def _day_cycles(case: Case, anatomy: KneeAnatomy, day: dict[str, ActivityResult]) -> DayCycles:
-    other, worn = worn_part(case, anatomy, day)
-    return day_cycles(anatomy, contacts(day), {name: item.motion for name, item in day.items()}, case.subject, case.bone, other_cycles=contacts(other), share=worn,
+    return day_cycles(anatomy, contacts(day), {name: item.motion for name, item in day.items()}, case.subject, case.bone, others=parts_without(case, anatomy),
                       day=case.day_amounts())

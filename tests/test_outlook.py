@@ -57,7 +57,7 @@ def test_a_brace_makes_the_medial_zone_smaller_and_the_course_says_both() -> Non
     medial = [i for i, name in enumerate(MOAKS_REGIONS) if name.startswith("tibia") and name.endswith("_medial")]
     assert found.course.new[-1, medial].sum() < found.course_before.new[-1, medial].sum()
     summary = outlook_summary(braced())
-    assert set(summary["course"]) == {"measured_regions", "modifiers", "with_interventions", "as_before"}
+    assert set(summary["course"]) == {"measured_regions", "modifiers", "volume_change", "with_interventions", "as_before"}
     json.dumps(summary["panel"])
     assert outlook(heavy()).course_before is None and "as_now" in outlook_summary(heavy())["course"]
 

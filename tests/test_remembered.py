@@ -40,7 +40,7 @@ def test_another_case_or_another_source_is_another_file(load: BoneLoad, folder: 
     remembered.remembered(Case(), lambda: load)
     with pytest.raises(AssertionError, match="computed again"):
         remembered.remembered(replace(Case(), subject=Subject(height_m=1.8)), never)
-    monkeypatch.setattr(remembered, "_sources_hash", lambda: "changed")
+    monkeypatch.setattr(remembered, "sources_hash", lambda: "changed")
     with pytest.raises(AssertionError, match="computed again"):
         remembered.remembered(Case(), never)
 

@@ -7,7 +7,7 @@ counts. `BoneLoad.stimulus` is the same mean of the vertical stress alone at one
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from kneeload.bone.bone_map import REGIONS, BoneMap, KneeMap, knee_map
 from kneeload.bone.day import SECONDS_PER_DAY
-from kneeload.bone.dose import BONES, Loaded, check_frames, checked_day, fields_of, load_of_cycle
+from kneeload.bone.dose import BONES, Loaded, check_frames, checked_day, day_parts, fields_of, load_of_cycle
 from kneeload.bone.model import BoneModel
 from kneeload.bone.tensor import HalfSpaceSolid, SurfacePoints, effective_power
 from kneeload.contact.cycle import ContactCycle
@@ -36,7 +36,7 @@ class DayCycles:
         exponent: of the stimulus, no unit.
         activities: names of the activities of the day.
         amounts: of each cycle a day: cycles, seconds for a static pose.
-        names: activity of each cycle (twice the same where a brace is worn for part of the day).
+        names: activity of each cycle (several times the same where a device is worn for part of the day).
         cycles: the loads.
     """
 
@@ -62,16 +62,16 @@ class StimulusProfile:
 
 
 def day_cycles(anatomy: KneeAnatomy, cycles: Mapping[str, ContactCycle], motions: Mapping[str, Motion], subject: Subject, model: BoneModel | None = None, *,
-               other_cycles: Mapping[str, ContactCycle] | None = None, share: float = 1.0, day: Mapping[str, float] | None = None) -> DayCycles:
+               others: Sequence[tuple[Mapping[str, ContactCycle], float]] = (), day: Mapping[str, float] | None = None) -> DayCycles:
     """Return the load of a person's day; the arguments are those of `kneeload.bone.dose.bone_load`.
 
     Raises:
         InputError: as `bone_load`.
     """
     model = model or BoneModel()
-    day = checked_day(subject, motions, day, share, other_cycles is not None)
+    day = checked_day(subject, motions, day)
     knee, runs = knee_map(anatomy, model), []
-    for contact, part in ((cycles, share), (other_cycles or {}, 1.0 - share)):
+    for contact, part in day_parts(cycles, others):
         for name, amount in day.items():
             if amount * part > 0.0:
                 loaded = load_of_cycle(knee, fields_of(contact, name), motions[name])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +38,7 @@ STIMULUS_QUANTILES.setflags(write=False)
 STANDARD_DAY: Mapping[str, float] = daily_cycles(Subject())  # activity -> cycles or seconds of the default person's day
 PEAK_PERCENTILE = 0.99  # of the contact area, as in the contact room: single triangles are noise
 BONES = ("femur", "tibia", "patella")
+_ROUNDING = 1e-9  # of a sum of shares of the day
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -78,7 +79,7 @@ class BoneLoad:
 
 
 def bone_load(anatomy: KneeAnatomy, cycles: Mapping[str, ContactCycle], motions: Mapping[str, Motion], subject: Subject, case_activity: str,
-              model: BoneModel | None = None, *, other_cycles: Mapping[str, ContactCycle] | None = None, share: float = 1.0,
+              model: BoneModel | None = None, *, others: Sequence[tuple[Mapping[str, ContactCycle], float]] = (),
               day: Mapping[str, float] | None = None) -> BoneLoad:
     """Return the load of the 15 regions: peak stress in the activity of the case, dose and stimulus over the day.
 
@@ -88,17 +89,16 @@ def bone_load(anatomy: KneeAnatomy, cycles: Mapping[str, ContactCycle], motions:
         subject: steps, flights and standing hours.
         case_activity: the activity whose peaks are reported.
         model: depths and material; default BoneModel().
-        other_cycles: a second set of contact for the rest of the day, for example the hours without a brace; same motions.
-        share: part of each activity's daily amount that is done in `cycles`, 0 to 1, no unit (a brace worn 8 of 16 waking hours: 0.5);
-            the rest is done in `other_cycles`. Peaks are those of `cycles`.
+        others: contact in other parts of the day, same motions, each with the share of each activity's daily amount that is done in it, no unit (the
+            hours without a brace that is worn 8 of 16 waking hours: 0.5); what is left of the amounts is done in `cycles`. Peaks are those of
+            `cycles`.
         day: activity -> cycles (seconds for a static pose) a day; default daily_cycles(subject).
 
     Raises:
-        InputError: a missing activity, an unusable field, a share outside 0 to 1, or more than 24 hours in the day.
+        InputError: a missing activity, an unusable field, shares outside 0 to 1 or that add up to more, or more than 24 hours in the day.
     """
     model = model or BoneModel()
-    day = checked_day(subject, motions, day, share, other_cycles is not None)
-    parts = [(cycles, share)] + ([] if other_cycles is None else [(other_cycles, 1.0 - share)])
+    day, parts = checked_day(subject, motions, day), day_parts(cycles, others)
     knee = knee_map(anatomy, model)
     case = load_of_cycle(knee, fields_of(cycles, case_activity), motions.get(case_activity))
     runs = []
@@ -123,15 +123,20 @@ def bone_load(anatomy: KneeAnatomy, cycles: Mapping[str, ContactCycle], motions:
     return BoneLoad(activities=tuple(day), **arrays)
 
 
-def checked_day(subject: Subject, motions: Mapping[str, Motion], day: Mapping[str, float] | None, share: float, parted: bool) -> dict[str, float]:
-    """Return the amounts of a day, by default those of the person; InputError for what `bone_load` refuses. `parted`: the rest has cycles of its own."""
+def checked_day(subject: Subject, motions: Mapping[str, Motion], day: Mapping[str, float] | None) -> dict[str, float]:
+    """Return the amounts of a day, by default those of the person; InputError for what `bone_load` refuses."""
     amounts = daily_cycles(subject) if day is None else dict(day)
     check_day(amounts, motions)
-    check_range("share of the day", share, 0.0, 1.0, "", where="share", why="it is a part of the daily amounts")
-    if not parted and share < 1.0:
-        raise InputError("share of the day", where="share", got=share, allowed="1 where there is no second set of cycles",
-                         why="the rest of the day would be without load")
     return amounts
+
+
+def day_parts(cycles: Mapping[str, ContactCycle], others: Sequence[tuple[Mapping[str, ContactCycle], float]]) -> list[tuple[Mapping[str, ContactCycle], float]]:
+    """Return every part of the day with its share (no unit), `cycles` first with what `others` leave; InputError for shares that are no parts of one day."""
+    for _, share in others:
+        check_range("share of the day", share, 0.0, 1.0, "", where="others", why="it is a part of the daily amounts")
+    left = 1.0 - sum(share for _, share in others)
+    check_range("rest of the day", left if abs(left) > _ROUNDING else 0.0, 0.0, 1.0, "", where="others", why="the parts are those of one day")
+    return [(cycles, max(left, 0.0)), *others]
 
 
 def fields_of(cycles: Mapping[str, ContactCycle], activity: str) -> tuple[SurfaceField, ...]:

@@ -4,16 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from kneeload.case import Case
+    from kneeload.population.design import Design, Run
 
-CaseOf = Callable[[Sequence[str]], "Case"]  # from `key=value` words, as in a run, to the case that they describe
+
+class CaseOf(Protocol):
+    """Composes the configuration with `key=value` words, as in a run."""
+
+    def __call__(self, overrides: Sequence[str], /) -> Case:
+        """The case that the words describe."""
+
+    def population(self, overrides: Sequence[str], /) -> tuple[Design, Run, dict[str, Any]]:
+        """The study that the words describe, with keys of `population`, how to run it, and its settings as plain types."""
+
+
 SubCommand = Callable[[Sequence[str], CaseOf], int]  # from the words after the name to the exit code
 
 COMMANDS: dict[str, str] = {  # name -> module with `run(arguments, case_of) -> exit code`; imported when it is asked for
+    "app": "kneeload.commands.app",
     "calibrate": "kneeload.commands.calibrate",
+    "compare": "kneeload.commands.compare",
+    "population": "kneeload.commands.population",
     "validate": "kneeload.commands.validate",
     "warmup": "kneeload.commands.warmup",
 }

@@ -16,6 +16,7 @@ from kneeload.contact.solver import BodyFrames, BodyLoads, poses, solve_body
 from kneeload.errors import InputError
 from kneeload.forces.extensor import ARM_HEIGHT_M, extensor_mechanism
 from kneeload.forces.loads import JointLoads
+from kneeload.forces.patellar_brace import STRAP_LENGTH_MM, PatellarBrace
 from kneeload.kernels.equilibrium import LENGTH
 from kneeload.subject.anatomy import KneeAnatomy
 
@@ -30,7 +31,8 @@ PATELLA_LIMIT = np.array([0.5, 0.25, 0.35, 10.0, 18.0, 10.0])  # twice what rand
 LEAD_STEP = 0.14  # rad (8 degrees): flexion between the frames that lead from extension to the first frame
 
 
-def solve_cycle(anatomy: KneeAnatomy, motion_flexion: ArrayLike, loads: JointLoads, model: ContactModel | None = None) -> ContactCycle:
+def solve_cycle(anatomy: KneeAnatomy, motion_flexion: ArrayLike, loads: JointLoads, model: ContactModel | None = None,
+                patellar_brace: PatellarBrace | None = None, mcl_stretch_mm: float = 0.0) -> ContactCycle:
     """Return the equilibrium of the tibiofemoral and the patellofemoral joint in every frame.
 
     The tibia has its flexion prescribed and its other five coordinates free, each meniscus moves outwards against its hoops; the patella is
@@ -43,6 +45,8 @@ def solve_cycle(anatomy: KneeAnatomy, motion_flexion: ArrayLike, loads: JointLoa
         motion_flexion: (T,) rad, flexion positive.
         loads: forces over the same frames.
         model: law and stiffness; default `ContactModel()`.
+        patellar_brace: a strap on the patella, or None.
+        mcl_stretch_mm: how far an opening wedge has stretched the uncut medial collateral ligament, mm.
 
     Raises:
         InputError: the number of frames differs, or a flexion is not a number between -0.6 and 2.8 rad.
@@ -60,8 +64,8 @@ def solve_cycle(anatomy: KneeAnatomy, motion_flexion: ArrayLike, loads: JointLoa
             raise InputError("joint loads", where=f"loads.{name}", got="a value that is not finite", allowed="finite forces and moments",
                              why="contact has to balance them")
     if len(flexion) > 1 and _is_static(flexion, loads):
-        return _held(solve_cycle(anatomy, flexion[:1], _frame(loads, 0), model), len(flexion))
-    knee = prepare(anatomy, model)
+        return _held(solve_cycle(anatomy, flexion[:1], _frame(loads, 0), model, patellar_brace, mcl_stretch_mm), len(flexion))
+    knee = prepare(anatomy, model, mcl_stretch_mm)
     lead = 1 + int(np.ceil(abs(flexion[0]) / LEAD_STEP))
     ramp = np.concatenate([np.arange(1, lead + 1) / (lead + 1.0), np.ones(len(flexion))])
     index = np.concatenate([np.zeros(lead, int), np.arange(len(flexion))])
@@ -69,9 +73,12 @@ def solve_cycle(anatomy: KneeAnatomy, motion_flexion: ArrayLike, loads: JointLoa
     lines = _lines_of_action(knee, model, loads)[index] * ramp[:, None]
     tendon, turn = _tendon_wrench(knee, flexion, loads)
     dead, moment, tendon = loads.wrench_force - tendon, loads.wrench_moment - turn, tendon[index] * ramp[:, None]
+    moment[:, 0] += knee.tilt_shift_mm * dead[:, 1]  # the wrench is about the knee centre: the origin of a tibia with straight plateaus
     tibia = tibia_equilibrium(knee, model, bent, dead[index] * ramp[:, None], moment[index] * ramp[:, None], lines, lead, tendon)
     tibia_pose = poses(tibia.q)
-    patella = _patella(knee, model, lead, bent, tibia_pose, loads.quadriceps_pull[index] * ramp[:, None], _quadriceps_point(knee, loads)[index])
+    track = patella_track(knee, bent)
+    strap = np.zeros((len(bent), 11)) if patellar_brace is None else _patella_strap(track, patellar_brace, ramp)
+    patella = _patella(knee, model, lead, bent, tibia_pose, loads.quadriceps_pull[index] * ramp[:, None], _quadriceps_point(knee, loads)[index], track, strap)
     return _cycle(knee, tibia, tibia_pose, patella, loads, flexion, lead, _guide(knee, bent, lines, tendon), dead)
 
 
@@ -220,15 +227,32 @@ def _quadriceps_point(knee: PreparedKnee, loads: JointLoads) -> Array:
     return weight @ knee.quadriceps_point / weight.sum(axis=1, keepdims=True)
 
 
-def _patella(knee: PreparedKnee, model: ContactModel, lead: int, flexion: Array, tibia_pose: Array, pull: Array, point: Array) -> BodyFrames:
-    track = patella_track(knee, flexion)
+def _patella_strap(track: Array, brace: PatellarBrace, ramp: Array) -> Array:
+    """The strap of a brace for the patella, (T, 11), see `solve_body`: a line of constant tension from the middle of the patella to where the strap leaves
+    the thigh, one free length from the patella's usual place along its pull.
+
+    Args:
+        track: (T, 6) rad and mm, usual path of the patella.
+        brace: its forces.
+        ramp: (T,) no unit, share of the load that is on.
+    """
+    pull = brace.pull(track[:, 0])
+    tension = np.linalg.norm(pull, axis=1)
+    end = track[:, 3:6] + STRAP_LENGTH_MM * pull / np.where(tension > 0.0, tension, 1.0)[:, None]
+    frames = len(track)
+    return np.column_stack([np.zeros((frames, 4)), tension * ramp, end, np.zeros((frames, 3))])
+
+
+def _patella(knee: PreparedKnee, model: ContactModel, lead: int, flexion: Array, tibia_pose: Array, pull: Array, point: Array, track: Array,
+             strap: Array) -> BodyFrames:
     on_tibia = knee.patella_anchor @ tibia_pose[:, :3, :3].transpose(0, 2, 1) + tibia_pose[:, None, :3, 3]
     anchor = np.where(knee.on_tibia[None, :, None], on_tibia, knee.patella_anchor[None])
     size = np.maximum(np.linalg.norm(pull, axis=1), LOAD_FLOOR_N)
     loads = BodyLoads(force=pull, point=point, moment=np.zeros((len(flexion), 2)), size=size)
     return solve_body(
         knee.patella, knee.level, femoral_compliance=knee.femoral_compliance, lines=knee.patella_lines, anchor=anchor,
-        weak=np.repeat(knee.patella_weak[None], len(flexion), axis=0), rest=track, guide=np.zeros((len(flexion), 11)), start=outward_of_track(knee, track), free=np.ones(6, bool), flexion=flexion, loads=loads,
+        weak=np.repeat(knee.patella_weak[None], len(flexion), axis=0), rest=track, guide=strap, start=outward_of_track(knee, track),
+        free=np.ones(6, bool), flexion=flexion, loads=loads,
         nonlinear=model.law == "nonlinear", tolerance=model.tolerance, limit=PATELLA_LIMIT, lead=lead)
 
 

@@ -19,6 +19,7 @@ from kneeload.forces.ligaments import (
     Ligaments,
     patellofemoral_ligaments,
     quadriceps_attachments,
+    stretched_slack,
     tibiofemoral_ligaments,
 )
 from kneeload.kernels.equilibrium import LENGTH
@@ -51,6 +52,7 @@ class PreparedKnee:
         quadriceps_point: (4, 3) mm, patella frame; attachments of the heads.
         quadriceps_names: names of the heads.
         menisci: names of the menisci, in order of the coordinates.
+        tilt_shift_mm: of the anatomy; the tibia's origin lies that far lateral of the knee centre that loads are given about.
     """
 
     level: tuple
@@ -70,6 +72,7 @@ class PreparedKnee:
     quadriceps_point: Array
     quadriceps_names: tuple[str, ...]
     menisci: tuple[str, ...]
+    tilt_shift_mm: float
 
 
 def hoop_stiffness(meniscus: Meniscus, model: ContactModel) -> float:
@@ -161,12 +164,12 @@ def _settle(springs: SpringSet, level: tuple, compliance: float, start: Array, f
 
 
 @lru_cache(maxsize=4)
-def prepare(anatomy: KneeAnatomy, model: ContactModel) -> PreparedKnee:
+def prepare(anatomy: KneeAnatomy, model: ContactModel, mcl_stretch_mm: float = 0.0) -> PreparedKnee:
     """Return a knee ready for the solver; kept for the last few knees (by identity).
 
-    Reference pose at zero flexion: the tibia keeps the place and axial rotation of the frames (they coincide there) and settles
-    proximally and in adduction under a small axial load, ligaments off; the patella keeps its height and is seated by a small posterior force.
-    Slack lengths are those that give each band its published reference strain in that pose.
+    Reference pose at zero flexion: the tibia keeps the place and axial rotation of the frames (they coincide there; tilted plateaus stay below the
+    condyles, so its origin moves sideways by `KneeAnatomy.tilt_shift_mm`) and settles proximally and in adduction under a small axial load, ligaments off; the patella keeps its height and is seated by a small posterior force.
+    Slack lengths are those that give each band its published reference strain in that pose, the superficial MCL after a stretch (`stretched_slack`).
     """
     level = level_tuple(anatomy.femur_level_set)
     compliance = 1.0 / foundation_modulus(anatomy.femur, model)
@@ -183,10 +186,13 @@ def prepare(anatomy: KneeAnatomy, model: ContactModel) -> PreparedKnee:
 
     scale = np.asarray(anatomy.source_scale, float)
     n = 6 + len(menisci)
-    settled = _settle(tibia, level, compliance, np.zeros(n), [1, 4, *range(6, n)], tibia_weak, np.array([0.0, SETTLE_TIBIA_N, 0.0]), nonlinear)
+    start = np.zeros(n)
+    start[5] = anatomy.tilt_shift_mm
+    settled = _settle(tibia, level, compliance, start, [1, 4, *range(6, n)], tibia_weak, np.array([0.0, SETTLE_TIBIA_N, 0.0]), nonlinear)
     tibia_q = settled.q[0].copy()
     tibia_q[6:] = 0.0
     bands = tibiofemoral_ligaments(scale)
+    strain = (1.0 + bands.reference_strain) * bands.slack_length / stretched_slack(bands, mcl_stretch_mm) - 1.0
     tibia_lines, tibia_anchor, _ = _lines(bands, "tibia")
 
     start = np.concatenate([np.zeros(3), np.array(PATELLA_REFERENCE_MM) * scale])
@@ -198,11 +204,11 @@ def prepare(anatomy: KneeAnatomy, model: ContactModel) -> PreparedKnee:
     quadriceps = quadriceps_attachments(scale)
     return PreparedKnee(
         level=level, femoral_compliance=compliance, tibia=tibia, patella=patella,
-        tibia_lines=_with_slack(tibia_lines, tibia_anchor, tibia_q, bands.reference_strain), tibia_anchor=tibia_anchor,
+        tibia_lines=_with_slack(tibia_lines, tibia_anchor, tibia_q, strain), tibia_anchor=tibia_anchor,
         patella_lines=_with_slack(patella_lines, placed, patella_q, patellar.reference_strain), patella_anchor=patella_anchor, on_tibia=on_tibia,
         tibia_reference=tibia_q, patella_reference=patella_q, tibia_weak=tibia_weak, patella_weak=weak,
         source_scale=scale, quadriceps_point=quadriceps.patella, quadriceps_names=quadriceps.names,
-        menisci=tuple(name for _, _, name in menisci),
+        menisci=tuple(name for _, _, name in menisci), tilt_shift_mm=anatomy.tilt_shift_mm,
     )
 
 

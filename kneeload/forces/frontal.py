@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kneeload.errors import InputError
-from kneeload.forces.ligaments import tibiofemoral_ligaments
+from kneeload.forces.ligaments import stretched_slack, tibiofemoral_ligaments
 from kneeload.forces.personal import PersonalGeometry
 from kneeload.kernels.frontal import MAX_STEPS, FrontalJoint, frontal_equilibrium
 from kneeload.units import DEG
@@ -88,7 +88,7 @@ class FrontalKnee:
 
 
 def frontal_knee(knee_flexion: Array, centres_flexion: ArrayLike, centres_mm: ArrayLike, spacing_mm: float | None, source_scale: Array,
-                 personal: PersonalGeometry) -> FrontalKnee:
+                 personal: PersonalGeometry, mcl_stretch_mm: float = 0.0) -> FrontalKnee:
     """Return the frontal plane of a knee in each frame.
 
     The tibia turns by flexion about an axis through the condyles, placed so that it follows the poses of a swing phase of the source
@@ -101,6 +101,7 @@ def frontal_knee(knee_flexion: Array, centres_flexion: ArrayLike, centres_mm: Ar
         spacing_mm: distance between the contact centres, mm, about their mid-point; None = as in `centres_mm`.
         source_scale: (3,) no unit; size of the knee over that of the source knee.
         personal: what differs from the generic knee.
+        mcl_stretch_mm: see `stretched_slack`.
 
     Raises:
         InputError: the contact centres do not describe a knee.
@@ -117,7 +118,7 @@ def frontal_knee(knee_flexion: Array, centres_flexion: ArrayLike, centres_mm: Ar
         middle = 0.5 * (medial + lateral)
         medial, lateral = middle - 0.5 * spacing_mm, middle + 0.5 * spacing_mm
     medial, lateral = personal.contact_centres(medial, lateral)
-    axis, forward, origin, insertion, law, membership = _bands(tuple(source_scale.tolist()))
+    axis, forward, origin, insertion, law, membership = _bands(tuple(source_scale.tolist()), mcl_stretch_mm)
     law = law * np.array([1.0, personal.tissue_scale, 1.0])
     flexion = np.clip(knee_flexion, 0.0, _RANGE_DEG * DEG)
     return FrontalKnee(joint=FrontalJoint(flexion, medial, lateral, axis, forward, origin, insertion, law, CONTACT_N_PER_MM2),
@@ -125,11 +126,11 @@ def frontal_knee(knee_flexion: Array, centres_flexion: ArrayLike, centres_mm: Ar
 
 
 @lru_cache(maxsize=64)
-def _bands(source_scale: tuple[float, ...]) -> tuple[Array, ...]:
+def _bands(source_scale: tuple[float, ...], mcl_stretch_mm: float) -> tuple[Array, ...]:
     """Axis, shift, origins, insertions, law and groups of the bands that act in the frontal plane, for a knee of this size."""
     bands = tibiofemoral_ligaments(source_scale)
     kept = [i for i, name in enumerate(bands.names) if name.split("_")[0] in _GROUP_OF]
-    law = np.stack([bands.slack_length, bands.stiffness_n, bands.toe_strain], axis=1)[kept]
+    law = np.stack([stretched_slack(bands, mcl_stretch_mm), bands.stiffness_n, bands.toe_strain], axis=1)[kept]
     membership = np.array([[_GROUP_OF[bands.names[i].split("_")[0]] == group for group in BAND_GROUPS] for i in kept], dtype=float)
     return (np.array(_AXIS_MM) * source_scale, np.array(_FORWARD_MM) * source_scale, np.ascontiguousarray(bands.origin[kept]),
             np.ascontiguousarray(bands.insertion[kept]), law, membership)

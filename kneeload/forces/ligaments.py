@@ -226,6 +226,17 @@ def tibiofemoral_ligaments(source_scale: ArrayLike = 1.0) -> Ligaments:
     return _bands((("femur", "tibia", _TIBIOFEMORAL),), _key(source_scale))
 
 
+def stretched_slack(bands: Ligaments, mcl_stretch_mm: float) -> NDArray[np.float64]:
+    """Slack lengths (k,) mm that stand for a superficial MCL whose attachments lie farther apart by a stretch in mm than the frames say.
+
+    An opening wedge above the tibial attachment moves it away from the joint by s; the strain (L + s) / L0 - 1 of a band of length L is that of a
+    slack length L0 L / (L + s), with L = L0 (1 + reference strain).
+    """
+    length = bands.slack_length * (1.0 + bands.reference_strain)
+    long = np.array([name.startswith("mcl_superficial") for name in bands.names])
+    return np.where(long, bands.slack_length * length / (length + mcl_stretch_mm), bands.slack_length)
+
+
 def patellofemoral_ligaments(source_scale: ArrayLike = 1.0) -> Ligaments:
     """Return the lateral and medial patellofemoral bands (femur to patella) and the patellar tendon (patella to tibia).
 

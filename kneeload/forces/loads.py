@@ -20,7 +20,7 @@ class JointLoads:
         quadriceps_pull: (T, 3) N, on the patella, femur frame.
         tibiofemoral_force: (T,) N, compression along the tibia (frontal-plane equilibrium, no contact geometry).
         medial_force, lateral_force: (T,) N; they add up to tibiofemoral_force.
-        patellofemoral_force: (T,) N, size of the reaction between patella and femur.
+        patellofemoral_force: (T,) N, size of the reaction between patella and femur, a patellar brace's push included.
         knee_adduction_moment: (T,) N mm, external, after a brace.
         wrench_force: (T, 3) N, on tibia, in tibia frame: muscles, patellar tendon, net load and brace; without contact and without
             the ligaments of `Ligaments` (contact adds those itself).

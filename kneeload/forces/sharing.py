@@ -61,7 +61,7 @@ class Shared:
     solved: NDArray[np.bool_]
 
 
-def share(leg: Leg, knee: FrontalKnee, demand: Demand, axial: Array, moment: Array) -> Shared:
+def share(leg: Leg, knee: FrontalKnee, demand: Demand, axial: Array, moment: Array, high: Array | None = None) -> Shared:
     """Distribute the demand over the muscles.
 
     Args:
@@ -70,6 +70,7 @@ def share(leg: Leg, knee: FrontalKnee, demand: Demand, axial: Array, moment: Arr
         demand: what they must do.
         axial: (T,) N, net axial force.
         moment: (T,) N mm, external adduction moment about the tibia origin.
+        high: (T, n) no unit; largest activation, None = 1 for all.
     """
     compartment = knee.split(leg.force[:, :, 1], leg.moment[:, :, 0])
     base = knee.split(axial, moment)
@@ -88,6 +89,6 @@ def share(leg: Leg, knee: FrontalKnee, demand: Demand, axial: Array, moment: Arr
     one_sided = np.array([False] * MOMENTS + [True] * 3 + [False] * len(priced))
     activation, slack, steps = recruit(Recruitment(
         rows=rows, target=target / full, one_sided=one_sided, weight=leg.weight, preferred=np.zeros_like(leg.capacity), low=leg.low,
-        high=np.ones_like(leg.capacity), soft=softness), _TOLERANCE, _MAX_STEPS)
+        high=np.ones_like(leg.capacity) if high is None else np.maximum(high, leg.low), soft=softness), _TOLERANCE, _MAX_STEPS)
     return Shared(activation=activation, force=activation * leg.capacity, reserve=slack[:, :MOMENTS] * full[:MOMENTS],
                   share=np.abs(slack[:, :MOMENTS]), solved=steps <= _MAX_STEPS)

@@ -305,13 +305,23 @@ def risk_change(before: BoneLoad, after: BoneLoad, reference: BoneLoad, subject:
     a knee prevents or shrinks lesions, and two on weight loss found no effect. So the interval of a fall always reaches 1.
     """
     model = model or LesionModel()
-    d = draws(model)
     first = log_stress_ratio(before, reference, model)
-    step = log_stress_ratio(after, reference, model) - first
-    step = np.where(step < 0.0, d.unloading[:, None] * step, step)
-    baseline = _baseline(reference, *_states(subject), model)[0] * np.exp(first)
-    ratio = _risk(baseline * np.exp(step)) / _risk(baseline)
+    hazards = changed_hazards(first, log_stress_ratio(after, reference, model) - first, reference, subject, model)
+    ratio = _risk(hazards[1]) / _risk(hazards[0])
     low, middle, high = quantiles(ratio, _QUANTILES)
     for array in (low, middle, high):
         array.setflags(write=False)
     return RiskChange(relative=middle, low=low, high=high)
+
+
+def changed_hazards(first: Array, step: Array, reference: BoneLoad, subject: Subject, model: LesionModel) -> tuple[Array, Array]:
+    """Return (S, 15) 1/year: hazards before and after a change of load, which acts as in `risk_change`.
+
+    Args:
+        first: (S, 15) no unit; `log_stress_ratio` of the load before.
+        step: (S, 15) no unit; that of the load after less `first`.
+        reference, subject, model: as in `risk_change`.
+    """
+    step = np.where(step < 0.0, draws(model).unloading[:, None] * step, step)
+    before = _baseline(reference, *_states(subject), model)[0] * np.exp(first)
+    return before, before * np.exp(step)

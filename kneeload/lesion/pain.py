@@ -107,6 +107,17 @@ def pain_change(before: MeasuredLesions, after: MeasuredLesions, model: LesionMo
     return PainIndex(relative=float(middle), low=float(low), high=float(high))
 
 
+def pain_ratio(before: Array, after: Array, model: LesionModel) -> Array:
+    """Return (S, 3) no unit: load-related pain in walking, standing and on stairs after a change over that before, when both hazards (S, 15) 1/year go on."""
+    d = draws(model)
+    ratio = np.empty((model.samples, len(PAIN_COEFFICIENTS)))
+    for k, (regions, coefficient, error) in enumerate(PAIN_COEFFICIENTS.values()):
+        columns = [MOAKS_REGIONS.index(region) for region in regions]
+        more = (expected_score(after[:, columns], d.resolution) - expected_score(before[:, columns], d.resolution)).sum(axis=1)
+        ratio[:, k] = np.exp(d.causal * np.maximum(coefficient + error * d.pain[:, k], 0.0) * more)
+    return ratio
+
+
 @lru_cache(maxsize=8)
 def _reference_score(reference: BoneLoad, model: LesionModel) -> NDArray[np.float64]:
     score = expected_score(reference_hazard(reference, model), draws(model).resolution)

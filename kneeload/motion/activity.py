@@ -14,7 +14,7 @@ ACTIVITY_NAMES: tuple[str, ...] = (
 _STEPPING = ("walking", "stair_ascent", "stair_descent")
 _OF_A_RECORDING = ("file", "leg", "moments_file", "forces_file", "external_loads_file", "model_file", "moments", "start_s", "end_s", "stride",
                    "angle_cutoff_hz", "force_cutoff_hz")
-_WITHOUT_SPREAD = ("recorded", "compression")
+WITHOUT_SPREAD = ("recorded", "compression")  # one knee's own load: no scores of a person apply
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +86,7 @@ class Activity:
         for name in ("extension_moment_z", "adduction_moment_z", "flexion_z"):
             score = check_range(name.replace("_", " "), getattr(self, name), -4.0, 4.0, "standard deviations", where=f"activity.{name}",
                                 why="nobody lies further from the mean of healthy adults")
-            if score != 0.0 and self.name in _WITHOUT_SPREAD:
+            if score != 0.0 and self.name in WITHOUT_SPREAD:
                 raise InputError(name.replace("_", " "), where=f"activity.{name}", got=score, allowed=f"0 for {self.name}",
                                  why="it already is one knee's own load")
 

@@ -14,9 +14,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from kneeload.motion.limb import ANKLE_HEIGHT, HIP_SPACING, LEG_MASS, SHANK_LENGTH, THIGH_LENGTH
+from kneeload.motion.limb import ANKLE_HEIGHT, HIP_HEIGHT, HIP_SPACING, LEG_MASS, SHANK_LENGTH, THIGH_LENGTH
 from kneeload.motion.waveforms import SAMPLES, SOURCE_HEIGHT_M
-from kneeload.units import GRAVITY_M_S2, MM_PER_M
+from kneeload.units import DEG, GRAVITY_M_S2, MM_PER_M
 
 Array = NDArray[np.float64]
 
@@ -27,6 +27,15 @@ STEP_WIDTH_M = 0.10
 _CENTRE_OF_MASS = 0.56
 # Centre of mass of the leg below the hip, fraction of leg length (Winter 2009, table 4.1).
 _LEG_CENTRE = 0.447
+# Head, arms and trunk: mass, and height of their centre above the hips, fractions of body mass and height (Winter 2009, table 4.1 and figure 4.1: 0.678;
+# 0.626 of the 0.288 from hip to shoulder).
+_TRUNK_MASS, _TRUNK_CENTRE = 0.678, 0.626 * 0.288
+# Part of a wedge's tilt that turns the foot: sole and foot give under load. Assumption, range 0.4 to 1.
+_TILT_OF_FOOT = 0.7
+# Part of the turning moment of a hand's support that the line of the foot's force takes; the trunk takes the rest by leaning towards the stick.
+# Assumption, range 0.4 to 0.7: with less, a cane on the same side would lower the moment, and it was found to raise it (Chan 2005,
+# doi 10.1016/j.clinbiomech.2004.12.005).
+_SUPPORT_PART = 0.5
 _KNEE_SHARE = SHANK_LENGTH / (SHANK_LENGTH + THIGH_LENGTH)  # of the way from ankle to hip
 
 
@@ -88,3 +97,48 @@ def hip_abduction_moment(straight_adduction: Array, vertical: Array, sway_share:
     leg_arm = _LEG_CENTRE * (half_spacing - half_width * sway_share)
     leg = LEG_MASS * body_weight_n * leg_arm * np.clip(vertical / body_weight_n, 0.0, 1.0)
     return np.where(vertical > 0.0, straight_adduction + vertical * from_knee - leg, 0.0)
+
+
+def lean_shift_mm(angle_deg: float, height_m: float) -> float:
+    """How far the body's centre of mass comes towards the loaded leg when head, arms and trunk lean by `angle_deg` about the hips, mm:
+    their share of the mass x height of their centre above the hips x sin(angle).
+
+    Feet and steps stay. Whether the pelvis stays as well or gives way by q to the other side hardly matters for the knee: the line of force then
+    moves by q z / h at the knee's height and the knee by share x q (see `step_width_lever_arm_mm`), which is the same to 1 % of q. Nor does the inertia of a
+    swaying trunk: a lean that comes and goes with the steps is 0.6 of its largest at the peaks of the moment, and the moment which turns
+    the trunk back (radius of gyration 0.496 of 0.288 of height, Winter 2009) moves the line by 0.6 of this shift on top.
+    """
+    return float(_TRUNK_MASS * _TRUNK_CENTRE * np.sin(angle_deg * DEG) * height_m * MM_PER_M)
+
+
+def wedge_shift_mm(tilt_deg: float, height_m: float) -> float:
+    """How far the centre of pressure comes lateral to the ankle on ground that is tilted by `tilt_deg`, lateral edge up, mm.
+
+    The foot turns with the ground and the middle of its sole swings out under the ankle by ankle height x sin(tilt); of the tilt `_TILT_OF_FOOT` reaches the foot.
+    """
+    return float(ANKLE_HEIGHT * height_m * MM_PER_M * np.sin(_TILT_OF_FOOT * tilt_deg * DEG))
+
+
+def support_shift_mm(hands: Array, beside_mm: float, foot: Array, sway_share: Array, step_width_m: float | None, height_m: float) -> Array:
+    """How far from the body's centre of mass, lateral positive, the foot's force passes when the hands push on the ground, (T,) mm at the height of that centre.
+
+    Moments about the centre of mass: foot x shift + hands x (stick - centre of mass) = 0, with lateral distances; the foot's line takes `_SUPPORT_PART` of it.
+
+    Args:
+        hands: (T,) N or body weights, vertical force of the hands.
+        beside_mm: where the stick stands, mm from the middle of the body, positive on the side of the loaded leg.
+        foot: (T,) unit of `hands`, vertical force of the foot.
+        sway_share: (T,) no unit, `sway`.
+        step_width_m: m, or None = the source's.
+        height_m: body height, m.
+    """
+    half_width = 0.5 * MM_PER_M * (STEP_WIDTH_M * height_m / SOURCE_HEIGHT_M if step_width_m is None else step_width_m)
+    centre = half_width * (1.0 - sway_share)
+    return np.asarray(-_SUPPORT_PART * hands * (beside_mm - centre) / foot)
+
+
+def line_shift_mm(joint: str, pressure_mm: float, centre_mm: Array) -> Array:
+    """How far the line of force moves, (T,) mm, lateral positive, at the height of the "knee" or the "hip" when its foot moves by `pressure_mm` and its
+    point at the height of the centre of mass by `centre_mm`, (T,) mm: a straight line through both."""
+    part = (ANKLE_HEIGHT + SHANK_LENGTH if joint == "knee" else HIP_HEIGHT) / _CENTRE_OF_MASS
+    return np.asarray(pressure_mm * (1.0 - part) + centre_mm * part)

@@ -122,6 +122,14 @@ def walking_cycle_s(speed_m_s: float, height_m: float) -> float:
     return 2.0 * float(np.sqrt(LEG_LENGTH * height_m / GRAVITY_M_S2)) / rate
 
 
+def speed_of_step_length(speed_m_s: float, longer: float) -> float:
+    """Speed, m/s, at which steps are by nature `longer` times (no unit) as long as at `speed_m_s`: step length is speed / step rate, and the law of
+    `walking_cycle_s` gives length ~ speed^(1 - 0.58)."""
+    if longer == 1.0:
+        return speed_m_s
+    return float(speed_m_s * longer ** (1.0 / (1.0 - _table()["cadence_law"]["exponent"])))
+
+
 @lru_cache(maxsize=64)
 def walking_hip_ankle(relative_speed: float) -> HipAnkle:
     """Curves of level walking at `relative_speed` (body heights per second, of a person of the height `SOURCE_HEIGHT_M`)."""

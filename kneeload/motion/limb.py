@@ -33,6 +33,18 @@ def knee_shift_mm(varus_deg: float, height_m: float) -> float:
     return float(thigh * shank * np.sin(varus_deg * DEG) / side)
 
 
+def knee_ahead_mm(flexion: NDArray[np.float64], height_m: float) -> NDArray[np.float64]:
+    """Distance of a bent knee from the line between hip and ankle, (T,) mm, forward positive: the triangle of `knee_shift_mm` seen from the side.
+
+    Args:
+        flexion: (T,) rad.
+        height_m: m.
+    """
+    thigh, shank = THIGH_LENGTH * height_m * MM_PER_M, SHANK_LENGTH * height_m * MM_PER_M
+    side = np.sqrt(thigh**2 + shank**2 + 2.0 * thigh * shank * np.cos(flexion))
+    return np.asarray(thigh * shank * np.sin(flexion) / side)
+
+
 def shank_and_foot_weight_n(subject: Subject) -> float:
     """Weight of shank and foot, N."""
     return SHANK_AND_FOOT_MASS * subject.body_weight_n

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from kneeload.errors import InputError
 from kneeload.motion.filtering import described, low_pass
 from kneeload.motion.frontal import hip_abduction_moment, sway
-from kneeload.motion.gait import GaitChange, extension_scale, gait_lever_arm
+from kneeload.motion.gait import GaitChange
+from kneeload.motion.gait_effect import GaitEffect, check_recordable, gait_effect
 from kneeload.motion.leg_from_ground import GroundedLeg, force_file, grounded_leg, no_overlap, plates_of
 from kneeload.motion.limb import knee_shift_mm, shank_and_foot_weight_n
 from kneeload.motion.motion import Motion
@@ -30,7 +31,7 @@ from kneeload.motion.recording import Recording
 from kneeload.motion.strides import CONTACT_N, SAMPLES, Curve, check_gap, grid, stride_windows, strikes
 from kneeload.motion.table_file import read_table
 from kneeload.subject.person import Subject
-from kneeload.units import DEG, MM_PER_M, NMM_PER_NM
+from kneeload.units import DEG, NMM_PER_NM
 
 Array = NDArray[np.float64]
 
@@ -49,7 +50,7 @@ class _Trial:
 
 
 def read_recorded(recording: Recording | str | Path, subject: Subject, columns: Mapping[str, str] | None = None,
-                  gait_changes: Sequence[GaitChange] = ()) -> Motion:
+                  gait_changes: Sequence[GaitChange] = (), recorded_as: Subject | None = None) -> Motion:
     """The stride of a recording that is asked for (`Recording.stride`), or the mean of all.
 
     A mean carries the standard deviation between its strides in `knee_flexion_sd`, `knee_extension_moment_sd` and
@@ -60,13 +61,14 @@ def read_recorded(recording: Recording | str | Path, subject: Subject, columns: 
         subject: whose knee it is (side; body weight bounds the forces; height and mass give segments where no model is given).
         columns: with a path, our name -> name in the file; a leading "-" turns the sign.
         gait_changes: changes of gait on top of the recorded one.
+        recorded_as: who was recorded, where `subject` has changed since; None = the same person (`read_strides`).
 
     Raises:
         InputError: the files cannot be used; the sentence says what is wrong.
     """
     if not isinstance(recording, Recording):
         recording = Recording(file=str(recording), columns=columns)
-    strides = read_strides(recording, subject, gait_changes)
+    strides = read_strides(recording, subject, gait_changes, recorded_as)
     if recording.stride == "mean":
         return mean_stride(strides)
     number = 1 if recording.stride is None else int(recording.stride)
@@ -75,7 +77,7 @@ def read_recorded(recording: Recording | str | Path, subject: Subject, columns: 
     return strides[number - 1]
 
 
-def read_strides(recording: Recording, subject: Subject, gait_changes: Sequence[GaitChange] = ()) -> tuple[Motion, ...]:
+def read_strides(recording: Recording, subject: Subject, gait_changes: Sequence[GaitChange] = (), recorded_as: Subject | None = None) -> tuple[Motion, ...]:
     """All whole strides of one leg in a recording, each resampled to 101 samples at equal time steps.
 
     Columns, by our names: `time_s`, `knee_flexion_deg`, `knee_extension_moment_nm` (internal), `knee_adduction_moment_external_nm`, and
@@ -97,12 +99,18 @@ def read_strides(recording: Recording, subject: Subject, gait_changes: Sequence[
     A stride is from heel strike to heel strike (`strides`), or from `start_s` to `end_s`, or, where no ground reaction shows a whole
     stride, the file from first to last row.
 
+    The recording is that of `recorded_as`. A lighter person who moves alike has moments and forces in proportion to the mass, and a leg of another alignment
+    has its knee elsewhere: the adduction moment changes by ground reaction x (knee_shift(varus now) - knee_shift(varus then)). Columns that
+    begin with `measured_` stay those of the recording.
+
     Raises:
-        InputError: the files cannot be used; the sentence says what is wrong.
+        InputError: the files cannot be used; the sentence says what is wrong. Or a change of speed, cadence or step width.
     """
-    trial = _read(recording, subject)
-    windows = _windows(recording, trial, subject)
-    return tuple(_motion(recording, trial, window, f"stride {number} of {len(windows)}", subject, gait_changes) for number, window in enumerate(windows, 1))
+    check_recordable(gait_changes)
+    person = subject if recorded_as is None else recorded_as
+    trial = _read(recording, person)
+    windows = _windows(recording, trial, person)
+    return tuple(_motion(recording, trial, window, f"stride {number} of {len(windows)}", (person, subject), gait_changes) for number, window in enumerate(windows, 1))
 
 
 def mean_stride(strides: Sequence[Motion]) -> Motion:
@@ -222,47 +230,58 @@ def _vertical(curves: dict[str, Curve], subject: Subject) -> Curve:
     return Curve(time=axial.time, values=axial.values + shank_and_foot_weight_n(subject))
 
 
-def _motion(recording: Recording, trial: _Trial, window: tuple[float, float], which: str, subject: Subject, gait_changes: Sequence[GaitChange]) -> Motion:
+def _motion(recording: Recording, trial: _Trial, window: tuple[float, float], which: str, people: tuple[Subject, Subject], gait_changes: Sequence[GaitChange]) -> Motion:
+    """One stride of the first of `people`, walked by the second (the same one, changed)."""
+    person, subject = people
     time = grid(window)
     for name, curve in (trial.curves | trial.measured).items():
         check_gap(curve, window, name, recording.name)
     values = {name: _resampled(curve, time) for name, curve in (trial.curves | trial.measured).items()}
-    if trial.ground is not None and values["vertical_ground_reaction_n"].max() < _CARRIED_BW * subject.body_weight_n:
+    if trial.ground is not None and values["vertical_ground_reaction_n"].max() < _CARRIED_BW * person.body_weight_n:
         raise InputError("ground reaction in the stride", where="activity.forces_file", got=f"at most {values['vertical_ground_reaction_n'].max():.0f} N from {window[0]:.4g} to {window[1]:.4g} s",
                          allowed=f"above {_CARRIED_BW:g} body weights", why="the foot did not step on a plate in that time, or it is another foot's plate")
-    check_units({name: column for name, column in values.items() if name in trial.curves} | {"time_s": time}, subject, recording.file)
-    axial, ground, stance = _axial(trial, values, time, subject)
-    lever_arm = gait_lever_arm(gait_changes, stance, subject.height_m * MM_PER_M)
+    check_units({name: column for name, column in values.items() if name in trial.curves} | {"time_s": time}, person, recording.file)
+    axial, ground, stance = _axial(trial, values, time, person)
+    swaying = sway(stance, window[1] - window[0], person.height_m)
+    effect = gait_effect(gait_changes, stance=stance, flexion_deg=values["knee_flexion_deg"], vertical_bw=ground / person.body_weight_n, sway_share=swaying, step_width_m=None,
+                         height_m=person.height_m)
+    carried = effect.foot_share * (subject.body_mass_kg / person.body_mass_kg)
+    foot = ground * carried
     zero = np.zeros(SAMPLES)
 
     def moment(name: str, sign: float) -> Array | None:
-        return sign * values[name] * NMM_PER_NM if name in values else None
+        return sign * values[name] * NMM_PER_NM * carried if name in values else None
 
+    extension, adduction = (values[name] * NMM_PER_NM * carried for name in ("knee_extension_moment_nm", "knee_adduction_moment_external_nm"))
+    aligned = knee_shift_mm(subject.varus_deg, subject.height_m) - knee_shift_mm(person.varus_deg, person.height_m)
+    lower = (axial - ground) * (subject.body_mass_kg / person.body_mass_kg)  # weight and inertia below the knee: the hands carry none of it
     return Motion(
-        activity="recorded", time=time - time[0], stance=stance, knee_flexion=values["knee_flexion_deg"] * DEG,
-        hip_flexion=values.get("hip_flexion_deg", zero) * DEG, ankle_dorsiflexion=values.get("ankle_dorsiflexion_deg", zero) * DEG,
-        knee_extension_moment=values["knee_extension_moment_nm"] * NMM_PER_NM * extension_scale(gait_changes),
-        knee_adduction_moment=values["knee_adduction_moment_external_nm"] * NMM_PER_NM + ground * lever_arm,
+        activity="recorded", time=time - time[0], stance=stance, knee_flexion=(values["knee_flexion_deg"] + effect.flexion) * DEG,
+        hip_flexion=(values.get("hip_flexion_deg", zero) + 0.5 * effect.flexion) * DEG,
+        ankle_dorsiflexion=(values.get("ankle_dorsiflexion_deg", zero) + 0.5 * effect.flexion) * DEG,
+        knee_extension_moment=extension + foot * effect.forward,
+        knee_adduction_moment=adduction + foot * (effect.knee_arm + aligned),
         hip_extension_moment=moment("hip_flexion_moment_nm", -1.0), ankle_plantarflexion_moment=moment("ankle_dorsiflexion_moment_nm", -1.0),
-        hip_abduction_moment=_hip_abduction(values, ground, stance, window, subject, lever_arm), knee_rotation_moment=moment("knee_rotation_moment_nm", -1.0),
-        net_axial_force=axial.copy(), net_anterior_force=values.get("knee_anterior_net_force_n"), cycles_per_second=1.0 / (window[1] - window[0]),
+        hip_abduction_moment=_hip_abduction(moment("hip_abduction_moment_nm", 1.0), adduction if "hip_flexion_moment_nm" in values else None, foot, np.where(stance, foot, 0.0),
+                                            swaying, people, effect),
+        knee_rotation_moment=moment("knee_rotation_moment_nm", -1.0), net_axial_force=lower + foot,
+        net_anterior_force=values["knee_anterior_net_force_n"] * carried if "knee_anterior_net_force_n" in values else None, cycles_per_second=1.0 / (window[1] - window[0]),
         source=f"recorded: {recording.name}, {trial.side} leg, {which} ({window[0]:.3f} to {window[1]:.3f} s), "
                f"{described(recording.angle_cutoff_hz, recording.force_cutoff_hz)}; net moments: {trial.loads_from}",
         measured={name: values[name].copy() for name in trial.measured} or None,
     )
 
 
-def _hip_abduction(values: dict[str, Array], ground: Array, stance: NDArray[np.bool_], window: tuple[float, float], subject: Subject,
-                   lever_arm: Array) -> Array | None:
+def _hip_abduction(recorded: Array | None, adduction: Array | None, foot: Array, in_stance: Array, swaying: Array, people: tuple[Subject, Subject], effect: GaitEffect) -> Array | None:
     """Internal hip abduction moment, (101,) N mm: as recorded; where only the other hip moment is, from the adduction moment at the knee
-    and the force line of one-leg support (`frontal.hip_abduction_moment`); else unknown. Changes of gait act on it as on the knee."""
-    if "hip_abduction_moment_nm" in values:
-        return values["hip_abduction_moment_nm"] * NMM_PER_NM + ground * lever_arm
-    if "hip_flexion_moment_nm" not in values:
+    and the force line of one-leg support (`frontal.hip_abduction_moment`); else unknown. Alignment moves the knee and not the hip."""
+    person, subject = people
+    if recorded is not None:
+        return recorded + foot * effect.hip_arm
+    if adduction is None:
         return None
-    straight = values["knee_adduction_moment_external_nm"] * NMM_PER_NM - ground * knee_shift_mm(subject.varus_deg, subject.height_m)
-    share = sway(stance, window[1] - window[0], subject.height_m)
-    return hip_abduction_moment(straight + ground * lever_arm, np.where(stance, ground, 0.0), share, None, subject.body_weight_n, subject.height_m)
+    straight = adduction - foot * knee_shift_mm(person.varus_deg, person.height_m)
+    return hip_abduction_moment(straight + foot * effect.hip_arm, in_stance, swaying, None, subject.body_weight_n, subject.height_m)
 
 
 def _axial(trial: _Trial, values: dict[str, Array], time: Array, subject: Subject) -> tuple[Array, Array, NDArray[np.bool_]]:

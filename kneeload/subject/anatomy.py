@@ -82,3 +82,27 @@ class KneeAnatomy:
     plateau_tilt: NDArray[np.float64]
     contact_centres_flexion: NDArray[np.float64]
     contact_centres_mm: NDArray[np.float64]
+
+    @property
+    def plateau_middle_mm(self) -> float:
+        """z of the middle between the medial and the lateral edge of the plateaus, mm, tibia frame."""
+        return 0.5 * float(self.tibia_medial.mesh.points[:, 2].min() + self.tibia_lateral.mesh.points[:, 2].max())
+
+    @property
+    def tilt_shift_mm(self) -> float:
+        """How far the tibia's origin stands lateral of the femur's while tilted plateaus lie below the condyles, mm (`tilt_shift_mm`)."""
+        return tilt_shift_mm(self.tibia_medial, self.tibia_lateral, self.plateau_tilt)
+
+
+def tilt_shift_mm(medial: ArticularSurface, lateral: ArticularSurface, turn: NDArray[np.float64]) -> float:
+    """How far the origin of a tibia stands lateral of the femur's while its tilted plateaus lie below the condyles, mm; 0 without tilt.
+
+    A tibia whose plateaus are turned about x by a in its own frame stands in -a of adduction, turned about the plateaus and not about the
+    origin of its frame at the height h above them: the origin goes sideways by h sin(-a).
+
+    Args:
+        medial, lateral: plateaus, tibia frame.
+        turn: (3, 3) no unit; rotation of the plateaus.
+    """
+    level = np.mean([np.average(side.centroids[:, 1], weights=side.areas) for side in (medial, lateral)])
+    return float(-level * turn[1, 2] / np.hypot(turn[1, 2], turn[2, 2]))

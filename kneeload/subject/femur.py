@@ -92,12 +92,25 @@ def worn_femur(shape: FemurShape, scale: float) -> FemurShape:
     """
     if scale == 1.0:
         return shape
-    lost = (1.0 - scale) * ndimage.gaussian_filter(shape.level_set.thickness_mm.astype(np.float64), 0.5)
+    lost = (1.0 - scale) * _smooth(shape.level_set.thickness_mm)
     level_set = replace(shape.level_set, coefficients=shape.level_set.coefficients + lost,
                         thickness_mm=shape.level_set.thickness_mm * np.float32(scale))
     mesh = TriangleMesh(points=project(level_set, shape.mesh.points, steps=4), triangles=shape.mesh.triangles)
     return _frozen(replace(shape, mesh=mesh, level_set=level_set, thickness_mm=shape.thickness_mm * scale,
                            point_thickness_mm=shape.point_thickness_mm * scale))
+
+
+_smoothed: dict[int, tuple[NDArray[np.float32], NDArray[np.float64]]] = {}  # by identity; the array itself is kept, so that its number stays its own
+
+
+def _smooth(thickness_mm: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Thickness on the nodes without its steps, mm; remembered for the last few fields: femurs of one sex share theirs at any size."""
+    known = _smoothed.get(id(thickness_mm))
+    if known is None:
+        while len(_smoothed) >= 4:
+            _smoothed.pop(next(iter(_smoothed)), None)
+        known = _smoothed[id(thickness_mm)] = thickness_mm, ndimage.gaussian_filter(thickness_mm.astype(np.float64), 0.5)
+    return known[1]
 
 
 def femur_bone(shape: FemurShape) -> TriangleMesh:

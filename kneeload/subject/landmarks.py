@@ -31,7 +31,7 @@ _NONE = _Springs(points=np.zeros((0, 3)), area=np.zeros(0), compliance=np.zeros(
 
 
 def contact_centres(femur: LevelSet, medial: ArticularSurface, lateral: ArticularSurface, flexion_deg: tuple[float, ...] = FLEXION_DEG, *,
-                    menisci: tuple[Meniscus | None, Meniscus | None] = (None, None)) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+                    menisci: tuple[Meniscus | None, Meniscus | None] = (None, None), tilt_shift_mm: float = 0.0) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Where the femur rests on each side of the tibia over flexion, both plateaus just touching.
 
     The femur turns about the origin of the frames; at each flexion it is shifted along y and turned about x until the smallest gap to the
@@ -43,6 +43,7 @@ def contact_centres(femur: LevelSet, medial: ArticularSurface, lateral: Articula
         medial, lateral: cartilage of the plateaus, tibia frame.
         flexion_deg: flexion angles, degrees.
         menisci: medial and lateral, None where there is none.
+        tilt_shift_mm: how far the tibia stands laterally below the femur (`kneeload.subject.anatomy.tilt_shift_mm`), mm.
 
     Returns:
         flexion: (k,) rad.
@@ -51,10 +52,12 @@ def contact_centres(femur: LevelSet, medial: ArticularSurface, lateral: Articula
     plates = [_plate_springs(surface) for surface in (medial, lateral)]
     parts = plates + [_NONE if meniscus is None else _meniscus_springs(meniscus, medial.material) for meniscus in menisci]
     points, area, compliance = (_fixed(np.concatenate([getattr(part, name) for part in parts]), np.float64) for name in ("points", "area", "compliance"))
+    points = points + np.array([0.0, 0.0, tilt_shift_mm]) if tilt_shift_mm else points
     border = np.cumsum([0, *(len(part.area) for part in parts)])
     flexion, centres = np.array(flexion_deg) * DEG, np.empty((len(flexion_deg), 2, 2))
     touching_centres(_fixed(femur.coefficients.reshape(-1), np.float64), _fixed(femur.thickness_mm, np.float32), _fixed(femur.origin_mm, np.float64), femur.spacing_mm,
                      femur.band_mm, points, area, compliance, border, np.float32(medial.material.confined_modulus_mpa), _GAP_SCALE_MM, flexion, centres)
+    centres[:, :, 1] -= tilt_shift_mm
     for array in (flexion, centres):
         array.setflags(write=False)
     return flexion, centres

@@ -9,7 +9,7 @@ from functools import lru_cache, partial
 import numpy as np
 from numpy.typing import NDArray
 
-from kneeload.subject.anatomy import KneeAnatomy, Meniscus
+from kneeload.subject.anatomy import KneeAnatomy, Meniscus, tilt_shift_mm
 from kneeload.subject.bones import patella_bone, tibia_bone
 from kneeload.subject.femur import FemurShape, femur_bone, mean_femur, sized_femur, widened_femur, worn_femur
 from kneeload.subject.landmarks import contact_centres, contact_spacing_mm
@@ -127,7 +127,7 @@ def _knee(subject: Subject, soft: Materials) -> KneeAnatomy:
     femur = worn_femur(whole, subject.cartilage_thickness_scale.femur)
     tilt = _tilt(mean, subject, size, widening)
     sides = {side: _tibial_side(mean, side, subject, size, widening, tilt, soft) for side in SIDES}
-    flexion, centres = _centres(femur, sides)
+    flexion, centres = _centres(femur, sides, tilt)
     bones = Bones(femur=partial(femur_bone, whole), patella=partial(patella_bone, subject.sex, size, widening),
                   tibia=partial(tibia_bone, subject.sex, mean.plateaus["medial"], mean.plateaus["lateral"], size, tilt, widening=widening))
     return KneeAnatomy(
@@ -178,7 +178,7 @@ def _widening(shape: Subject) -> float:
     for _ in range(6):
         tilt = _tilt(mean, shape, size, factor)
         sides = {side: _tibial_side(mean, side, shape, size, factor, tilt, Materials()) for side in SIDES}
-        now = contact_spacing_mm(*_centres(_femur(shape.sex, size, factor), sides))
+        now = contact_spacing_mm(*_centres(_femur(shape.sex, size, factor), sides, tilt))
         if abs(now - target) < 0.02:
             break
         factor *= target / now
@@ -201,9 +201,10 @@ def _tibial_side(mean: MeanKnee, side: str, subject: Subject, size: float, widen
     return TibialSide(plateau=plateau, meniscus=meniscus, covered=_read_only(covered))
 
 
-def _centres(femur: FemurShape, sides: Mapping[str, TibialSide]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _centres(femur: FemurShape, sides: Mapping[str, TibialSide], tilt: Tilt) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    shift = tilt_shift_mm(sides["medial"].plateau, sides["lateral"].plateau, tilt.mean_turn)
     menisci = (sides["medial"].meniscus, sides["lateral"].meniscus)
-    return contact_centres(femur.level_set, sides["medial"].plateau, sides["lateral"].plateau, menisci=menisci)
+    return contact_centres(femur.level_set, sides["medial"].plateau, sides["lateral"].plateau, menisci=menisci, tilt_shift_mm=shift)
 
 
 def _read_only(array: NDArray) -> NDArray:

@@ -14,7 +14,7 @@ from kneeload.simulate import anatomy_of
 from kneeload.subject.anatomy import KneeAnatomy
 from kneeload.subject.person import Subject
 from kneeload.validation.bench import Bench, activity_of, contact_of, run, within
-from kneeload.validation.predictors.rig import with_menisci
+from kneeload.validation.predictors.rig import on_axis, with_menisci
 from kneeload.validation.table import ValidationRow
 from kneeload.views.validation_contact_plots import Bar, BarChart, MapPatch, PressureMap
 
@@ -60,7 +60,7 @@ def _walking_maps(bench: Bench, subject: Subject) -> list[PressureMap]:
 def _rig_maps(bench: Bench, subject: Subject) -> list[PressureMap]:
     maps = []
     for words, state in (("menisci in", "intact"), ("menisci out", "removed")):
-        person = with_menisci(subject, state, state)
+        person = with_menisci(on_axis(subject), state, state)
         cycle = contact_of(run(bench, person, Activity(name="compression", force_n=1000.0)))
         area = cycle.medial.contact_area[0] + cycle.lateral.contact_area[0]
         peak = max(cycle.medial.peak_pressure[0], cycle.lateral.peak_pressure[0])

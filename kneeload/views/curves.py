@@ -17,13 +17,13 @@ from kneeload.views.layout import fitted_words
 from kneeload.views.scene import NOT_A_DIAGNOSIS
 
 _INK, _SOFT = "#20252b", "#5b6570"
-_FORCES = {  # field: words, colour, line width; colours of Okabe and Ito (2008), told apart by colour-blind readers
+FORCES = {  # field: words, colour, line width; colours of Okabe and Ito (2008), told apart by colour-blind readers
     "tibiofemoral_n": ("tibiofemoral, total", "#20252b", 2.4),
     "medial_n": ("medial", "#d55e00", 2.4),
     "lateral_n": ("lateral", "#0072b2", 2.4),
     "patellofemoral_n": ("patellofemoral", "#009e73", 2.4),
 }
-_MOMENTS = {
+MOMENTS = {
     "adduction_moment_nm": ("external adduction (loads the medial side)", "#d55e00", 2.2),
     "extension_moment_nm": ("internal extension (the quadriceps pull)", "#009e73", 2.2),
 }
@@ -87,9 +87,9 @@ def draw_curves(path: Path | str, after: KneeCurves, *, title: str, body_weight_
     FigureCanvasAgg(figure)
     upper = figure.add_axes((0.065, 0.41, 0.865, 0.475))
     lower = figure.add_axes((0.065, 0.085, 0.865, 0.235))
-    _draw(upper, after, before, _FORCES)
-    _draw(lower, after, before, _MOMENTS)
-    lowest = min(float(np.nanmin(getattr(after, name))) for name in _FORCES)
+    draw_lines(upper, after, before, FORCES)
+    draw_lines(lower, after, before, MOMENTS)
+    lowest = min(float(np.nanmin(getattr(after, name))) for name in FORCES)
     upper.set_ylim(bottom=min(0.0, 1.05 * lowest))
     upper.set_ylabel("Contact force (N)", fontsize=14, color=_INK)
     lower.set_ylabel("Knee moment (N m)", fontsize=14, color=_INK)
@@ -104,29 +104,31 @@ def draw_curves(path: Path | str, after: KneeCurves, *, title: str, body_weight_
     words, size = fitted_words(title[:1].upper() + title[1:], 1455.0, 18.0)
     figure.text(0.015, 0.968, words, fontsize=size, fontweight="bold", color=_INK, va="center")
     figure.text(0.015, 0.020, NOT_A_DIAGNOSIS, fontsize=12, fontweight="bold", color="#9a1f2e", va="center")
-    _explain(figure, after, before)
+    figure.text(0.985, 0.020, explanation(after, before), fontsize=12, color=_SOFT, ha="right", va="center")
     figure.savefig(Path(path), pil_kwargs={"compress_level": 3})
     return Path(path)
 
 
-def _draw(axes, after: KneeCurves, before: KneeCurves | None, lines: Mapping[str, tuple[str, str, float]]) -> None:  # type: ignore[no-untyped-def]
+def draw_lines(axes, after: KneeCurves, before: KneeCurves | None, lines: Mapping[str, tuple[str, str, float]], *, thin: float = 1.0) -> None:  # type: ignore[no-untyped-def]
+    """Draw curves (FORCES or MOMENTS) into axes of matplotlib; `thin` multiplies the widths of all lines."""
     if after.swing.any() and not after.swing.all():
         axes.fill_between(after.cycle_percent, 0.0, 1.0, where=after.swing, transform=axes.get_xaxis_transform(), color="#eef1f4", linewidth=0)
     for name, (words, colour, width) in lines.items():
-        axes.plot(after.cycle_percent, getattr(after, name), color=colour, linewidth=width, label=words, solid_capstyle="round")
+        axes.plot(after.cycle_percent, getattr(after, name), color=colour, linewidth=thin * width, label=words, solid_capstyle="round")
         if before is not None:
-            axes.plot(before.cycle_percent, getattr(before, name), color=colour, linewidth=1.6, linestyle=(0, (5, 3)))
+            axes.plot(before.cycle_percent, getattr(before, name), color=colour, linewidth=thin * 1.6, linestyle=(0, (5, 3)))
         if name in after.measured:
-            axes.plot(after.cycle_percent, after.measured[name], color=colour, linestyle="none", marker="o", markersize=3.6, markevery=2, alpha=0.75)
+            axes.plot(after.cycle_percent, after.measured[name], color=colour, linestyle="none", marker="o", markersize=thin * 3.6, markevery=2, alpha=0.75)
     axes.set_xlim(float(after.cycle_percent[0]), float(after.cycle_percent[-1]))
-    axes.grid(color="#d9dee3", linewidth=0.7)
+    axes.grid(color="#d9dee3", linewidth=thin * 0.7)
     axes.set_axisbelow(True)
     axes.tick_params(labelsize=12, colors=_INK)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
 
 
-def _explain(figure, after: KneeCurves, before: KneeCurves | None) -> None:  # type: ignore[no-untyped-def]
+def explanation(after: KneeCurves, before: KneeCurves | None) -> str:
+    """What solid, dashed, dotted and grey mean."""
     words = ["solid: this run"]
     if before is not None:
         words = ["solid: with the intervention", "dashed: without"]
@@ -134,4 +136,4 @@ def _explain(figure, after: KneeCurves, before: KneeCurves | None) -> None:  # t
         words.append("dots: measured")
     if after.swing.any() and not after.swing.all():
         words.append("grey: foot off the ground")
-    figure.text(0.985, 0.020, "   ".join(words), fontsize=12, color=_SOFT, ha="right", va="center")
+    return "   ".join(words)

@@ -39,7 +39,7 @@ class Placement:
 def place(panels: tuple[Panel, ...]) -> tuple[Placement, ...]:
     """Placements of the panels: the four maps share one scale, so that their sizes can be compared; the whole knee has its own."""
     boxes = {panel.key: _drawing_box(panel.key) for panel in panels}
-    extents = {panel.key: _extent(panel) for panel in panels}
+    extents = {panel.key: extent(panel) for panel in panels}
     scales = {}
     for panel in panels:
         (x0, x1, y0, y1), (_, _, width, height) = extents[panel.key], boxes[panel.key]
@@ -61,7 +61,8 @@ def _drawing_box(key: str) -> tuple[float, float, float, float]:
     return left, bottom, width, height - _TITLE
 
 
-def _extent(panel: Panel) -> tuple[float, float, float, float]:
+def extent(panel: Panel) -> tuple[float, float, float, float]:
+    """Left, right, bottom and top of the points of a panel that must be seen, mm, frame of the view."""
     points = np.concatenate([patch.points[patch.focus] for patch in panel.patches])
     (x0, y0), (x1, y1) = points[:, :2].min(axis=0), points[:, :2].max(axis=0)
     return float(x0), float(x1), float(y0), float(y1)
@@ -70,5 +71,11 @@ def _extent(panel: Panel) -> tuple[float, float, float, float]:
 def fitted_words(words: str, width: float, size: float = 20.0) -> tuple[str, float]:
     """Words and a font size, from `size` down to 12 points, with which a bold line stays within a width in pixels; longer words are cut."""
     size = min(size, max(12.0, width / (_PIXELS_PER_POINT * max(len(words), 1))))
-    most = int(width / (_PIXELS_PER_POINT * size))
+    most = int(width / (_PIXELS_PER_POINT * size) + 1e-6)  # the size that was fitted above must hold all words
     return (words if len(words) <= most else words[:most - 1] + "…"), size
+
+
+def maps_box() -> tuple[int, int, int, int]:
+    """Left, top, right and bottom pixel of the four maps with their titles, ruler and colour bar, without the whole knee and the headline."""
+    left, highest = min(box[0] for key, box in _BOXES.items() if key != "knee"), max(box[1] + box[3] for box in _BOXES.values())
+    return left - 8, SIZE[1] - highest - 4, SIZE[0], SIZE[1]

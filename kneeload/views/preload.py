@@ -8,7 +8,9 @@ from matplotlib.figure import Figure  # noqa: F401
 
 import kneeload.views.course
 import kneeload.views.curves
+import kneeload.views.pdf
 import kneeload.views.report
+import kneeload.views.solid_page
 import kneeload.views.stress
 import kneeload.views.vtk_files
 import kneeload.views.zones  # noqa: F401

@@ -10,7 +10,7 @@ import numpy as np
 
 from kneeload.views.gl import gl_problem
 from kneeload.views.layout import SIZE, Placement, fitted_words, place
-from kneeload.views.palette import pressure_rgb, scale_limit
+from kneeload.views.palette import pressure_rgb, scale_limit, scale_ticks
 from kneeload.views.panels import Panel, build_panels, view_pressures
 from kneeload.views.scene import NOT_A_DIAGNOSIS, Scene, headline, joint_force, peak_frame
 
@@ -154,7 +154,7 @@ def _colour_bar(figure: Figure, limit: float) -> None:
     axes = figure.add_axes((560 / SIZE[0], 56 / SIZE[1], 540 / SIZE[0], 22 / SIZE[1]))
     axes.imshow(pressure_rgb(np.linspace(0.0, limit, 256), limit)[None], aspect="auto", extent=(0.0, limit, 0.0, 1.0))
     axes.set_yticks([])
-    axes.set_xticks(np.linspace(0.0, limit, 6))
+    axes.set_xticks(scale_ticks(limit))
     axes.tick_params(labelsize=12, colors=_INK)
     axes.set_title("Contact pressure (MPa)", fontsize=13, fontweight="bold", color=_INK, pad=6)
 

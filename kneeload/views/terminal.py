@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _SHORT = {"medial": "Medial (inner)", "lateral": "Lateral (outer)", "patellofemoral": "Kneecap", "tibiofemoral": "Medial + lateral"}
-_STYLES = {"falls": "green", "rises": "yellow", "same": "dim", "none": "dim"}
+_STYLES = {"falls": "green", "rises": "yellow", "open": "", "same": "dim", "none": "dim"}
 _SHOWN_REGIONS = 5
 
 
@@ -40,8 +40,12 @@ def print_summary(summary: Mapping[str, Any], console: Console | None = None, *,
         for table in (_changes(summary), _regions(summary), _agreement(summary)):
             if table is not None:
                 console.print(table)
-        for line in short_lines(summary):
+        for line in (*_whole_change(summary), *short_lines(summary)):
             console.print(Text(line))
+        if summary.get("plan"):
+            from kneeload.views.plan_terminal import print_plan
+
+            print_plan(summary, console)
     for note in notes:
         console.print(Text(f"Note: {note}", style="yellow"))
     if folder is not None:
@@ -86,10 +90,22 @@ def _changes(summary: Mapping[str, Any]):  # type: ignore[no-untyped-def]
     rows = wording.change_rows(summary)
     if not rows:
         return None
-    table = _table("Change against the same person without it", "", list(wording.CHANGES.values()))
-    for row in rows:
-        table.add_row(_SHORT[row["key"]], *(Text(words, style=_STYLES[kind]) for kind, words in row["cells"]))
+    intervals = wording.is_number(wording.part(summary, "change", "medial").get("peak_force_pct_low"))
+    table = _table(f"Change against the same person without it{' (and range of most people)' if intervals else ''}", "", [_SHORT[row["key"]] for row in rows])
+    for number, field in enumerate(wording.change_fields(summary)):
+        cells = [row["cells"][number] for row in rows]
+        table.add_row(f"{wording.CHANGES[field].capitalize()}{', %' if intervals else ''}", *(Text(_short_cell(words), style=_STYLES[kind]) for kind, words in cells))
     return table
+
+
+def _short_cell(words: str) -> str:
+    """'▼ -11 % (-16 to -6)' -> '-11 (-16 to -6)': the unit stands in front of the row, the sign says the direction; words without interval stay."""
+    return words[2:].replace(" %", "") if " to " in words else words
+
+
+def _whole_change(summary: Mapping[str, Any]) -> list[str]:
+    """The changes of the adduction moment in lines of at most 80 columns."""
+    return [f"{label}: {words}" for label, words in wording.whole_change_rows(summary) if "adduction" in label]
 
 
 def _regions(summary: Mapping[str, Any]):  # type: ignore[no-untyped-def]

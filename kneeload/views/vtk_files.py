@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,9 @@ from kneeload.subject.surface import ArticularSurface, Body
 from kneeload.views.scene import Scene, body_pose, casting_surfaces, cycle_percent, frame_count, peak_frame, placed, shown
 from kneeload.views.shading import femur_pressure, surface_points, triangle_centres
 
+if TYPE_CHECKING:
+    import pyvista as pv
+
 
 def write_vtk(folder: Path | str, scene: Scene) -> list[Path]:
     """Write `knee.vtm` and one .vtp file per surface and bone into `folder`; returns the files, knee.vtm first.
@@ -20,27 +24,41 @@ def write_vtk(folder: Path | str, scene: Scene) -> list[Path]:
     written as the mirror image) at the frame of peak tibiofemoral force. Arrays per cell, with NaN where there is no value:
     contact_pressure_mpa (in that frame), highest_contact_pressure_mpa (over the cycle, not on the femur), cartilage_thickness_mm (for a
     meniscus the height of the wedge), moaks_region (number in the list moaks_region_names, -1 outside), daily_dose_mpa_s and
-    risk_24mo of the region when they are known.
+    risk_24mo of the region when they are known. The field data femur_from_body is the pose of the part's own body in that frame, row by row, as
+    `kneeload.views.comparison` needs it.
     """
-    import pyvista as pv
-
     folder = Path(folder)
-    frame = peak_frame(scene, "tibiofemoral")
-    parts: dict[str, pv.PolyData] = {}
-    for name, surface in {"femur": scene.anatomy.femur, **casting_surfaces(scene.anatomy)}.items():
-        points = surface.mesh.points if name == "femur" else surface_points(scene, name, frame)
-        parts[name] = _posed(scene, points, surface.mesh.triangles, surface.body, frame)
-        parts[name].cell_data.update(_cell_arrays(scene, name, surface, frame))  # type: ignore[arg-type]
-    for name, mesh in scene.anatomy.bones.items():
-        parts[f"bone_{name}"] = _posed(scene, mesh.points, mesh.triangles, name, frame)  # type: ignore[arg-type]
+    parts = vtk_parts(scene)
     (folder / "knee").mkdir(parents=True, exist_ok=True)
     files = [folder / "knee.vtm"]
     for name, part in parts.items():
-        _describe(part, scene, frame)
         files.append(folder / "knee" / f"{name}.vtp")
         part.save(files[-1], binary=True)
     files[0].write_text(_multiblock(list(parts)), encoding="utf-8")
     return files
+
+
+def vtk_parts(scene: Scene) -> dict[str, pv.PolyData]:
+    """The parts that `write_vtk` writes, by name, with their arrays."""
+    frame = peak_frame(scene, "tibiofemoral")
+    parts: dict[str, pv.PolyData] = {}
+    bodies: dict[str, Body] = {}
+    for name, surface in {"femur": scene.anatomy.femur, **casting_surfaces(scene.anatomy)}.items():
+        points = surface.mesh.points if name == "femur" else surface_points(scene, name, frame)
+        parts[name], bodies[name] = _posed(scene, points, surface.mesh.triangles, surface.body, frame), surface.body
+        parts[name].cell_data.update(_cell_arrays(scene, name, surface, frame))  # type: ignore[arg-type]
+    for name, mesh in scene.anatomy.bones.items():
+        parts[f"bone_{name}"], bodies[f"bone_{name}"] = _posed(scene, mesh.points, mesh.triangles, name, frame), name  # type: ignore[arg-type,assignment]
+    for name, part in parts.items():
+        _describe(part, scene, frame)
+        part.field_data["femur_from_body"] = _seen_pose(body_pose(scene, bodies[name], frame), scene).ravel()
+    return parts
+
+
+def _seen_pose(pose: NDArray[np.float64], scene: Scene) -> NDArray[np.float64]:
+    """(4, 4) no unit / mm; the pose of a body as shown: that of the mirror image for a left knee."""
+    mirror = np.diag([1.0, 1.0, 1.0 if scene.side == "right" else -1.0, 1.0])
+    return mirror @ pose @ mirror
 
 
 def write_vtk_series(folder: Path | str, scene: Scene) -> list[Path]:

@@ -9,15 +9,17 @@ from typing import Any
 MISSING = "–"
 COMPARTMENTS = {"medial": "Medial (inner side)", "lateral": "Lateral (outer side)", "patellofemoral": "Patellofemoral (kneecap)"}
 GRADES = {0: "0 none", 1: "1 small", 2: "2 medium", 3: "3 large"}
-CHANGES = {"peak_force_pct": "peak force", "peak_pressure_pct": "peak pressure", "daily_dose_pct": "daily dose"}
+CHANGES = {"peak_force_pct": "peak force", "impulse_pct": "impulse", "peak_pressure_pct": "peak pressure", "peak_bone_stress_pct": "bone stress", "daily_dose_pct": "daily dose",
+           "risk_pct": "lesion risk"}
 _UNITS = {"kg": "kg", "m": "m", "deg": "°", "mm": "mm", "mm2": "mm²", "n": "N", "nm": "N m", "mpa": "MPa", "s": "s", "ms": "ms", "pct": "%"}
 _ABBREVIATIONS = {"mpta": "MPTA", "ldfa": "LDFA", "hka": "HKA", "bmi": "BMI"}
 _INTERVENTIONS = {
     "unloader_brace": "an unloader brace", "weight_loss": "weight loss", "toe_in": "toe-in gait", "toe_out": "toe-out gait",
     "trunk_lean": "trunk lean", "medial_thrust": "medial-thrust gait", "cadence": "a higher cadence", "cane": "a cane",
-    "lateral_wedge": "a lateral wedge", "patellar_brace": "a patellar brace", "coordination_retraining": "coordination retraining",
+    "lateral_wedge": "a lateral wedge", "patellar_brace": "a patellar brace", "coordination_retraining": "coordination retraining", "strengthening": "stronger muscles",
     "osteotomy": "an osteotomy", "subchondroplasty": "subchondroplasty", "plan": "a plan", "fewer_steps": "fewer steps", "fewer_flights": "fewer stairs", "less_standing": "less standing",
-    "activity_swap": "one activity in place of another",
+    "activity_swap": "one activity in place of another", "step_width": "wider steps", "walking_speed": "another walking speed",
+    "variable_stiffness_shoe": "a variable-stiffness shoe", "walking_poles": "walking poles",
 }
 _WHERE = {"medial": "on the medial (inner) side", "lateral": "on the lateral (outer) side", "patellofemoral": "behind the kneecap"}
 _BONES = {"patella": "kneecap", "femur": "thigh bone", "tibia": "shin bone"}
@@ -153,8 +155,78 @@ def change_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
     for key, name in COMPARTMENTS.items():
         change = part(summary, "change", key)
         if change:
-            rows.append({"key": key, "name": name, "cells": [change_words(change.get(field)) for field in CHANGES]})
+            rows.append({"key": key, "name": name, "cells": [interval_words(change, field) for field in change_fields(summary)]})
     return rows
+
+
+def change_fields(summary: Mapping[str, Any]) -> list[str]:
+    """Those of CHANGES that this summary has a number for in any compartment."""
+    return [field for field in CHANGES if any(is_number(part(summary, "change", key).get(field)) for key in COMPARTMENTS)]
+
+
+def interval_words(change: Mapping[str, Any], field: str) -> tuple[str, str]:
+    """As `change_words`, with the interval of most people where there is one: ('falls', '▼ -11 % (-16 to -6)'), ('open', ...) where it holds both signs."""
+    value, low, high = (change.get(f"{field}{end}") for end in ("", "_low", "_high"))
+    if not (is_number(value) and is_number(low) and is_number(high)):
+        return change_words(value)
+    kind = "falls" if high < 0.0 else "rises" if low > 0.0 else "open"  # type: ignore[operator]
+    if max(abs(value), abs(low), abs(high)) < _NO_CHANGE_PCT:  # type: ignore[arg-type]
+        return "same", "no change"
+    return kind, f"{ {'falls': '▼', 'rises': '▲', 'open': '◆'}[kind]} {change_text(value, low, high)}"
+
+
+def change_text(value: object, low: object, high: object) -> str:
+    """'-11 % (-16 to -6)' from a change in percent and the ends of its interval; without ends only the change."""
+    known = [item for item in (value, low, high) if is_number(item)]
+    digits = 0 if max((abs(item) for item in known), default=0.0) >= 9.95 else 1  # type: ignore[arg-type,type-var]
+    text = f"{_signed(value, digits)} %"
+    return f"{text} ({_signed(low, digits)} to {_signed(high, digits)})" if is_number(low) and is_number(high) else text
+
+
+def _signed(value: object, digits: int) -> str:
+    text = number(value, digits)
+    if text == MISSING or not float(text.replace(",", "")):
+        return text.lstrip("-")
+    return text if text.startswith("-") else f"+{text}"
+
+
+def whole_change_rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Label and words of what changes for the knee as a whole: adduction moment, plausibility of any new lesion, pain."""
+    kam, knee = part(summary, "change", "kam"), part(summary, "change", "knee")
+    named = [("Knee adduction moment, first peak", kam, "first_peak_pct"), ("Knee adduction moment, second peak", kam, "second_peak_pct"),
+             ("Knee adduction moment, impulse", kam, "impulse_pct"), ("Any new lesion within 24 months", knee, "risk_pct")]
+    if not is_number(kam.get("first_peak_pct")):
+        named[:2] = [("Knee adduction moment, peak", kam, "peak_pct")]
+    rows = [(label, change_text(*(row.get(f"{field}{end}") for end in ("", "_low", "_high")))) for label, row, field in named if is_number(row.get(field))]
+    volume = part(summary, "course", "volume_change")
+    if is_number(volume.get("pct")):
+        rows.append((f"Volume of the measured lesions after {number(volume.get('weeks'))} weeks", change_text(volume["pct"], volume.get("pct_low"), volume.get("pct_high"))))
+    for name in ("walking", "standing", "stairs"):
+        pain = part(summary, "change", "pain", name)
+        if is_number(pain.get("relative")):
+            rows.append((f"Load-related pain, {name}", change_text(*(100.0 * (pain[end] - 1.0) if is_number(pain.get(end)) else None for end in ("relative", "low", "high")))))
+    return rows
+
+
+def change_summary_rows(summary: Mapping[str, Any]) -> list[str]:
+    """Per compartment a sentence: what falls, what rises, and what goes one way in some people and the other way in others."""
+    out, said = [], {"falls": "falls", "rises": "rises", "open": "falls in some people and rises in others"}
+    for row in change_rows(summary):
+        found = {kind: [CHANGES[field] for field, cell in zip(change_fields(summary), row["cells"]) if cell[0] == kind] for kind in said}
+        words = "; ".join(f"{words}: {', '.join(found[kind])}" for kind, words in said.items() if found[kind])
+        out.append(f"{row['name']}: {words or 'nothing changes'}.")
+    return out
+
+
+def lesion_evidence(summary: Mapping[str, Any]) -> list[str]:
+    """What is known of the interventions' effect on lesions, a sentence each with the name in front."""
+    found = summary.get("change")
+    rows = found.get("evidence") or [] if isinstance(found, Mapping) else []
+    return [f"{_capital(_INTERVENTIONS.get(row['name'], plain(row['name'])))}: {row['sentence']}" for row in rows]
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def change_words(value: object) -> tuple[str, str]:
@@ -196,9 +268,16 @@ def _change_sentences(summary: Mapping[str, Any]) -> list[str]:
     known = {key: value for key, value in changes.items() if is_number(value)}
     if not names or not known:
         return []
-    said = [f"{change_words(value)[0]} by {abs(value):.0f} % {_WHERE[key]}" for key, value in known.items() if change_words(value)[0] in ("falls", "rises")]  # type: ignore[arg-type]
+    rows = {key: part(summary, "change", key) for key in known}
+    ranged = {key for key, row in rows.items() if is_number(row.get("peak_force_pct_low")) and is_number(row.get("peak_force_pct_high"))}
+
+    def ends(key: str) -> str:
+        return f" ({_signed(rows[key]['peak_force_pct_low'], 0)} to {_signed(rows[key]['peak_force_pct_high'], 0)})" if key in ranged else ""
+
+    said = [f"{change_words(value)[0]} by {abs(value):.0f} %{ends(key)} {_WHERE[key]}" for key, value in known.items() if change_words(value)[0] in ("falls", "rises")]  # type: ignore[arg-type]
     words = ", ".join(said[:-1]) + (" and " if len(said) > 1 else "") + said[-1] if said else "stays the same everywhere"
-    return [f"With {' and '.join(names)} the peak force {words}."]
+    about = " (in brackets: the range of most people)" if said and ranged else ""
+    return [f"With {' and '.join(names)} the peak force {words}{about}."]
 
 
 def pain_rows(summary: Mapping[str, Any]) -> list[tuple[str, str, str]]:

@@ -17,7 +17,7 @@ from kneeload.subject.surface import Body
 from kneeload.views.gl import gl_problem
 from kneeload.views.layout import SIZE, Placement, fitted_words
 from kneeload.views.palette import BONE_RGB, pressure_rgb
-from kneeload.views.panels import Panel, Patch, _edges, _shade, view_axes
+from kneeload.views.panels import Panel, Patch, edge_words, shade, view_axes
 from kneeload.views.scene import NOT_A_DIAGNOSIS, Scene, body_pose, headline, inverse_pose, peak_frame, placed, shown
 from kneeload.views.wording import GRADES, plain, region_name
 
@@ -113,7 +113,7 @@ def cube_faces(volume: BoneVolume, chosen: NDArray[np.bool_]) -> tuple[NDArray[n
 
 def _panel(scene: Scene, zones: ZoneMap, key: str, title: str, body: Body, toward: tuple[float, float, float], up: tuple[float, float, float],
            bones: tuple[Body, ...]) -> Panel:
-    frame, axes, patches, highest = peak_frame(scene, "tibiofemoral"), view_axes(toward, up, scene), [], 0.0
+    frame, axes, patches, highest = peak_frame(scene, "tibiofemoral"), view_axes(toward, up, scene.side), [], 0.0
     for name in bones:
         pose = inverse_pose(body_pose(scene, body, frame)) @ body_pose(scene, name, frame)
         if name in scene.anatomy.bones:
@@ -124,7 +124,7 @@ def _panel(scene: Scene, zones: ZoneMap, key: str, title: str, body: Body, towar
             for chosen, opacity in (((percent >= SCALE_PCT[0]) & ~zones.bones[name].over, _NEAR_OPACITY), (zones.bones[name].over, _ZONE_OPACITY)):
                 if chosen.any():
                     patches.append(_cubes(scene, zones.bones[name].volume, chosen, percent, pose, axes, opacity))
-    return Panel(key=key, title=title, subtitle="", patches=tuple(patches), edges=_edges(axes, scene), peaks={}, frame=frame, highest_mpa=highest,
+    return Panel(key=key, title=title, subtitle="", patches=tuple(patches), edges=edge_words(axes, scene.side), peaks={}, frame=frame, highest_mpa=highest,
                  highest_triangle_mpa=highest)
 
 
@@ -139,7 +139,7 @@ def _bone(scene: Scene, name: Body, pose: NDArray[np.float64], axes: NDArray[np.
     points = points @ axes.T
     focus = np.zeros(len(points), dtype=bool)
     focus[corners.ravel()] = True
-    return Patch(points=points, triangles=np.ascontiguousarray(corners), rgb=0.75 * np.asarray(BONE_RGB) * _shade(points, corners)[:, None], focus=focus,
+    return Patch(points=points, triangles=np.ascontiguousarray(corners), rgb=0.75 * np.asarray(BONE_RGB) * shade(points, corners)[:, None], focus=focus,
                  opacity=_BONE_OPACITY)
 
 
@@ -205,7 +205,7 @@ def _text(figure: Figure, x: float, y: float, words: str, **style) -> None:
 def _what(zones: ZoneMap) -> str:
     ratio = zones.relative_risk
     times = f"{ratio[0]:g} times as likely" if np.ptp(ratio) < 1e-9 else "as likely as stated"
-    return f"Risk zones in the bone: solid where the load of the day would make a new lesion at least {times} as under the load of a reference person"
+    return f"Risk zones in the bone: solid where the load of the day would make a new lesion at least {times} as under the load of a reference person; pale up to 20 % below"
 
 
 def _list(figure: Figure, zones: ZoneMap) -> None:

@@ -175,7 +175,7 @@ def test_force_outside_all_regions_reaches_the_nearest_patch(synthetic: Syntheti
 
 def test_part_of_the_day_with_other_contact(synthetic: Synthetic) -> None:
     light = {name: replace(c, fields=tuple(replace(f, pressure=0.5 * f.pressure) for f in c.fields)) for name, c in synthetic.cycles.items()}
-    full, half, mixed = load_of(synthetic), load_of(synthetic, cycles=light), load_of(synthetic, cycles=light, other_cycles=synthetic.cycles, share=0.25)
+    full, half, mixed = load_of(synthetic), load_of(synthetic, cycles=light), load_of(synthetic, cycles=light, others=[(synthetic.cycles, 0.75)])
     np.testing.assert_allclose(mixed.daily_dose, 0.25 * half.daily_dose + 0.75 * full.daily_dose, rtol=1e-5)
     np.testing.assert_allclose(mixed.peak_stress, half.peak_stress, rtol=1e-6)  # peaks are those of `cycles`
     inside = half.stimulus > 0.0
@@ -244,9 +244,9 @@ def test_bad_input(synthetic: Synthetic) -> None:
     with pytest.raises(InputError, match="is 'stair_ascent'"):
         load_of(synthetic, cycles={"walking": synthetic.cycles["walking"]})
     with pytest.raises(InputError, match="share of the day"):
-        load_of(synthetic, other_cycles=synthetic.cycles, share=1.5)
-    with pytest.raises(InputError, match="share of the day"):
-        load_of(synthetic, share=0.5)
+        load_of(synthetic, others=[(synthetic.cycles, 1.5)])
+    with pytest.raises(InputError, match="rest of the day"):
+        load_of(synthetic, others=[(synthetic.cycles, 0.6), (synthetic.cycles, 0.6)])
     walking = synthetic.cycles["walking"]
     for value in (np.nan, -1.0):
         wrong = walking.fields[0].pressure.copy()

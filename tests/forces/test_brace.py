@@ -13,7 +13,7 @@ from kneeload.subject.person import Subject
 def test_moment_is_measured_size_linear_in_angle_and_acts_on_a_loaded_straight_leg():
     flexion, load = np.radians([0.0, 0.0, 60.0, 0.0, 100.0]), np.array([800.0, 200.0, 800.0, -40.0, 800.0])
     moment = Brace(valgus_deg=4.0).moment(flexion, load, 800.0)
-    assert moment[0] == pytest.approx(0.053 * 83.0 * 1000.0, rel=0.01)  # Schmalz 2010
+    assert moment[0] == pytest.approx((16 * 0.053 * 83.0 + 11 * 7.1) / 27 * 1000.0, rel=0.01)  # Schmalz 2010 and Pollo 2002
     assert moment[1] == pytest.approx(0.5 * moment[0]) and moment[2] == pytest.approx(0.5 * moment[0])
     assert moment[3] == 0.0 and moment[4] == 0.0
     np.testing.assert_allclose(Brace(valgus_deg=8.0).moment(flexion, load, 800.0), 2.0 * moment)
@@ -35,7 +35,7 @@ def test_walking_with_a_brace(knee, walking):
     np.testing.assert_array_equal(knee.walk(brace=Brace(valgus_deg=0.0))[1].medial_force, bare.medial_force)
 
 
-@pytest.mark.parametrize("settings", [{"valgus_deg": -1.0}, {"valgus_deg": 30.0}, {"hours_per_day": 25.0}, {"valgus_deg": "4"}])
+@pytest.mark.parametrize("settings", [{"valgus_deg": -13.0}, {"valgus_deg": 30.0}, {"hours_per_day": 25.0}, {"valgus_deg": "4"}])
 def test_bad_settings(settings):
     with pytest.raises(InputError, match="unloader_brace"):
         Brace(**settings)

@@ -113,7 +113,7 @@ def test_a_wider_joint_unloads_the_medial_side(knee):
 
 def test_net_axial_load_on_a_symmetric_knee_is_shared_alike(knee):
     """Mirror symmetry of the frontal split: equal and opposite centres and no moment give equal halves."""
-    motion = knee.motion("compression", force_n=1000.0, flexion_deg=20.0)
+    motion = knee.motion("compression", Subject(ldfa_deg=86.5), force_n=1000.0, flexion_deg=20.0)  # no varus
     loads = knee.loads(motion, centres_mm=np.array([[[0.0, -22.0], [0.0, 22.0]]] * 5))
     np.testing.assert_allclose(loads.medial_force, 500.0)
     np.testing.assert_allclose(loads.lateral_force, 500.0)

@@ -66,3 +66,11 @@ def test_weight_loss_in_per_cent() -> None:
     assert interventions.weight_loss(LOADS_ONLY, mass_pct=10.0).subject.body_mass_kg == pytest.approx(72.0)
     with pytest.raises(InputError, match="not survived"):
         interventions.weight_loss(LOADS_ONLY, mass_pct=70.0)
+
+
+def test_people_who_walk_faster_after_weight_loss_lose_less_load() -> None:
+    peaks = [simulate(case).main.force("tibiofemoral").max() for case in (LOADS_ONLY, interventions.weight_loss(LOADS_ONLY),
+                                                                         interventions.weight_loss(LOADS_ONLY, speed="as_in_trials"))]
+    assert peaks[1] < peaks[2] < peaks[0]
+    with pytest.raises(InputError, match="as_in_trials"):
+        interventions.weight_loss(LOADS_ONLY, speed="faster")

@@ -144,7 +144,7 @@ def test_the_surface_point_lies_above_its_cube(person: Person, bone: str) -> Non
 
 def test_a_brace_for_part_of_the_day_splits_the_amounts(person: Person) -> None:
     under = surface_above(person.anatomy, person.volumes["patella"])
-    whole, halves = daily_power(person.day(), "patella", under), daily_power(person.day(other_cycles=person.contacts, share=0.25), "patella", under)
+    whole, halves = daily_power(person.day(), "patella", under), daily_power(person.day(others=[(person.contacts, 0.5), (person.contacts, 0.25)]), "patella", under)
     np.testing.assert_allclose(halves[0], whole[0], rtol=1e-5)
     np.testing.assert_allclose(halves[1], whole[1], rtol=1e-5)
 
@@ -170,6 +170,6 @@ def test_a_reference_without_load_is_refused(person: Person) -> None:
         person.zones(StimulusProfile(depth_mm=np.array([1.0, 2.0]), largest=np.zeros((15, 2))))
 
 
-def test_a_share_without_other_cycles_is_refused(person: Person) -> None:
-    with pytest.raises(InputError, match="share of the day"):
-        person.day(share=0.5)
+def test_shares_of_more_than_a_day_are_refused(person: Person) -> None:
+    with pytest.raises(InputError, match="rest of the day"):
+        person.day(others=[(person.contacts, 0.6), (person.contacts, 0.6)])

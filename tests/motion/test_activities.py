@@ -206,8 +206,11 @@ def test_one_leg_standing_balances_the_moments_of_the_whole_leg() -> None:
     assert motion.hip_extension_moment[0] == pytest.approx(about_hip, rel=1e-9)  # type: ignore[index]
 
 
-def test_compression_is_a_pure_axial_load() -> None:
-    motion = of("compression", force_n=1500.0, flexion_deg=30.0)
+def test_compression_is_a_load_along_the_axis_of_the_limb() -> None:
+    bent = of("compression", Subject(ldfa_deg=90.5), force_n=1500.0)
+    shift = 0.245 * 0.246 * 1720.0 * np.sin(4.0 * DEG) / np.sqrt(0.245**2 + 0.246**2 + 2.0 * 0.245 * 0.246 * np.cos(4.0 * DEG))
+    np.testing.assert_allclose(bent.knee_adduction_moment, 1500.0 * shift)
+    motion = of("compression", Subject(ldfa_deg=86.5), force_n=1500.0, flexion_deg=30.0)
     np.testing.assert_array_equal(motion.net_axial_force, 1500.0)
     np.testing.assert_allclose(motion.knee_flexion, 30.0 * DEG)
     for field in MOMENTS:
@@ -217,10 +220,10 @@ def test_compression_is_a_pure_axial_load() -> None:
 def test_motion_is_fast() -> None:
     activity, subject = Activity(name="walking"), Subject()
     motion_for(activity, subject)
-    start = time.perf_counter()
+    start = time.process_time()
     for _ in range(50):
         motion_for(activity, subject)
-    assert (time.perf_counter() - start) / 50 < 0.002
+    assert (time.process_time() - start) / 50 < 0.002
 
 
 @pytest.mark.parametrize("name", ["hopping", "flying"])

@@ -67,7 +67,7 @@ def test_the_figure_holds_these_curves(monkeypatch: pytest.MonkeyPatch, tmp_path
     figure = _figure(monkeypatch, tmp_path / "forces.png", after, title="Right knee", body_weight_n=750.0, before=before)
     upper, lower = figure.axes[:2]
     drawn = {(line.get_color(), line.get_linestyle(), line.get_marker()): line.get_ydata() for line in upper.lines}
-    medial = module._FORCES["medial_n"][1]
+    medial = module.FORCES["medial_n"][1]
     assert drawn[(medial, "-", "None")] == pytest.approx(1000.0)
     assert drawn[(medial, "--", "None")] == pytest.approx(1200.0)
     assert drawn[(medial, "None", "o")] == pytest.approx(900.0)
@@ -97,7 +97,7 @@ def test_colours_can_be_told_apart_without_colour() -> None:
 
     from kneeload.views.palette import lightness
 
-    light = np.sort(lightness(np.array([to_rgb(colour) for _, colour, _ in module._FORCES.values()])))
+    light = np.sort(lightness(np.array([to_rgb(colour) for _, colour, _ in module.FORCES.values()])))
     assert (np.diff(light) > 3.0).all()
 
 

@@ -1,18 +1,18 @@
-"""The test rig of cadaver studies: an axial load on the extended knee, no muscles. Contact level only."""
+"""The test rig of cadaver studies: a load along the axis of the limb on the extended knee, no muscles. Contact level only.
+
+Knees in a rig have a straight axis unless a row says otherwise: the femur of the person is turned (LDFA), so that the joint surfaces stay.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kneeload.contact.cycle import CompartmentContact, ContactCycle
-from kneeload.contact.cycle_solver import solve_cycle
 from kneeload.motion.activity import Activity
 from kneeload.motion.limb import knee_shift_mm
-from kneeload.result import ActivityResult, check_equilibrium
 from kneeload.simulate import anatomy_of
 from kneeload.subject.anatomy import KneeAnatomy
 from kneeload.subject.person import Subject
@@ -31,10 +31,15 @@ def with_menisci(subject: Subject, medial: str, lateral: str, extrusion_mm: floa
                    lateral_extrusion_mm=extrusion_mm if lateral in moved else None)
 
 
+def on_axis(subject: Subject, varus_deg: float = 0.0) -> Subject:
+    """The person with this varus of the limb, by the femur: the joint surfaces stay the same."""
+    return replace(subject, ldfa_deg=subject.ldfa_deg + varus_deg - subject.varus_deg)
+
+
 def _pressed(bench: Bench, subject: Subject, force_n: float, flexion_deg: float, medial: str, lateral: str,
              extrusion_mm: float | None = None) -> tuple[ContactCycle, KneeAnatomy]:
     """Contact of the knee in the rig and its surfaces."""
-    person = with_menisci(subject, medial, lateral, extrusion_mm)
+    person = with_menisci(on_axis(subject), medial, lateral, extrusion_mm)
     cycle = contact_of(run(bench, person, Activity(name="compression", force_n=force_n, flexion_deg=flexion_deg)))
     return cycle, anatomy_of(bench.case_of(person))
 
@@ -126,17 +131,9 @@ def rig_steps_out_of_order(bench: Bench, subject: Subject, *, quantity: str, sta
     return float((steps <= 0.0).sum())
 
 
-@lru_cache(maxsize=64)
 def _on_axis(bench: Bench, subject: Subject, varus_deg: float, force_n: float) -> ContactCycle:
-    """Contact under a load along the line from hip to ankle, which varus moves off the knee centre (moment = force x distance)."""
-    plain = run(bench, subject, Activity(name="compression", force_n=force_n))
-    contact_of(plain)
-    assert bench.case.contact is not None
-    moment = np.array(plain.loads.wrench_moment)
-    moment[:, 0] += force_n * knee_shift_mm(varus_deg, subject.height_m)
-    loads = replace(plain.loads, wrench_moment=moment)
-    cycle = solve_cycle(anatomy_of(bench.case_of(subject)), plain.motion.knee_flexion, loads, bench.case.contact)
-    return contact_of(check_equilibrium(ActivityResult(motion=plain.motion, loads=loads, contact=cycle)))
+    """Contact under a load along the line from hip to ankle of a limb with this varus."""
+    return contact_of(run(bench, on_axis(subject, varus_deg), Activity(name="compression", force_n=force_n)))
 
 
 @predictor
