@@ -17,6 +17,7 @@ from kneeload.result import COMPARTMENT_OF_REGION, ActivityResult, KneeResult, c
 from kneeload.simulate import simulate
 from kneeload.subject.anatomy import MOAKS_REGIONS
 from kneeload.subject.person import Subject
+from kneeload.units import NMM_PER_NM
 from kneeload.validation.bench import Bench, activity_of, change_of, contact_of, run, within
 from kneeload.validation.predictors.registry import predictor
 
@@ -47,6 +48,43 @@ def change_after(bench: Bench, subject: Subject, *, intervention: str, quantity:
     before, after = (_of_activity(run(bench, subject, chosen, changes), quantity, compartment, window)
                      for changes in ((), (change_of(intervention, parameters),)))
     return after - before if unit == "difference" else after / before if unit == "ratio" else 100.0 * (after / before - 1.0)
+
+
+@predictor
+def force_over_moment_fall(bench: Bench, subject: Subject, *, intervention: str, window: list[float], parameters: Mapping[str, Any] | None = None) -> float:
+    """Relative fall of the peak medial force over that of the peak adduction moment in a window of walking, no unit."""
+    chosen = activity_of("walking", subject)
+    before, after = (run(bench, subject, chosen, changes) for changes in ((), (change_of(intervention, parameters),)))
+    frames = within(before, window)
+    force, moment = ([item[frames].max() for item in pair] for pair in ((before.force("medial"), after.force("medial")),
+                                                                        (before.loads.knee_adduction_moment, after.loads.knee_adduction_moment)))
+    return float((1.0 - force[1] / force[0]) / (1.0 - moment[1] / moment[0]))
+
+
+@predictor
+def moment_difference_nm(bench: Bench, subject: Subject, *, intervention: str, moment_name: str, parameters: Mapping[str, Any] | None = None) -> float:
+    """Change of a peak moment of walking ("extension" or "adduction"), N m."""
+    chosen = activity_of("walking", subject)
+    before, after = (run(bench, subject, chosen, changes) for changes in ((), (change_of(intervention, parameters),)))
+    peaks = [item.motion.knee_extension_moment.max() if moment_name == "extension" else item.loads.knee_adduction_moment.max() for item in (before, after)]
+    return float(peaks[1] - peaks[0]) / NMM_PER_NM
+
+
+@predictor
+def kam_residual_pct(bench: Bench, subject: Subject, *, intervention: str, parameters: Mapping[str, Any] | None = None) -> float:
+    """Peak adduction moment of walking after an intervention, % of that before."""
+    chosen = activity_of("walking", subject)
+    before, after = (run(bench, subject, chosen, changes).loads.knee_adduction_moment.max() for changes in ((), (change_of(intervention, parameters),)))
+    return float(100.0 * after / before)
+
+
+@predictor
+def uncut_over_released(bench: Bench, subject: Subject, *, correction_deg: float) -> float:
+    """Medial impulse of walking after an opening wedge with the medial ligament uncut over that with it released, no unit."""
+    chosen = activity_of("walking", subject)
+    uncut, released = (_of_activity(run(bench, subject, chosen, (change_of("osteotomy", {"correction_deg": correction_deg, "mcl_released": cut}),)), "impulse", "medial", None)
+                       for cut in (False, True))
+    return uncut / released
 
 
 @lru_cache(maxsize=32)
