@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
@@ -23,8 +24,8 @@ from kneeload.errors import InputError, KneeloadError
 
 if TYPE_CHECKING:
     from kneeload.case import Case
-    from kneeload.population.design import Design, Run
     from kneeload.plan import PlanResult, PlanSettings
+    from kneeload.population.design import Design, Run
     from kneeload.result import KneeResult
 
 BAD_INPUT, FAILED = 2, 1
@@ -72,6 +73,7 @@ def _application(cfg: DictConfig) -> None:
 
     try:
         warmup.share()
+        _check_interventions(HydraConfig.get().overrides.task)
         limits, asked = plan_from_config(cfg), pictures_from_config(cfg)
         result = simulate(case_from_config(cfg))
         plan = None if limits is None else _plan(result, limits, quiet=cfg.runtime.quiet)
@@ -125,12 +127,35 @@ def _one_sentence(error: BaseException) -> str:
     if "Could not find '" in text:
         choice = text.split("Could not find '")[1].split("'")[0]
         group, _, option = choice.rpartition("/")
+        if group == "intervention":
+            from kneeload.interventions.reference import refuse_reference
+
+            try:
+                refuse_reference(option)
+            except InputError as known_to_medicine:
+                return str(known_to_medicine)
         known = text.partition("Available options in")[2].partition(":")[2].partition("Config search path")[0].split()
         return str(InputError(group or "configuration", where=group or "command line", got=option, allowed="one of " + ", ".join(known), why="kneeload has no other"))
     key = getattr(root, "full_key", None)
     if key and "is not in struct" in text:
         return str(InputError("key", where="command line", got=key, allowed="one of the keys in `kneeload --help`", why="kneeload has no such setting"))
     return f"The command line is not usable{f' at {key}' if key else ''}: {text}"
+
+
+def _check_interventions(overrides: Sequence[str]) -> None:
+    """Refuse an intervention that is named twice: Hydra would read its file twice and keep one.
+
+    Raises:
+        InputError: names it.
+    """
+    for item in OverridesParser.create().parse_overrides(list(overrides)):
+        if item.key_or_group == "intervention" and isinstance(names := item.value(), list):
+            for name in names:
+                if name != "none" and names.count(name) > 1:
+                    braces = name == "unloader_brace"
+                    raise InputError("unloader brace" if braces else str(name).replace("_", " "), where="intervention", got=f"{names.count(name)} times {name}",
+                                     allowed="one brace on one knee" if braces else "once, with the whole amount",
+                                     why="two orthoses cannot be strapped to the same leg" if braces else "its effect would be counted twice")
 
 
 class _Composer:
@@ -152,6 +177,7 @@ class _Composer:
 
     @staticmethod
     def _compose(words: Sequence[str]) -> DictConfig:
+        _check_interventions(words)
         with hydra.initialize_config_module("kneeload.conf", version_base="1.3"):
             return hydra.compose("config", overrides=list(words))
 

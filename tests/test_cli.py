@@ -64,6 +64,8 @@ def test_help_lists_keys_and_only_working_commands(tmp_path: Path) -> None:
         (("intervention=weight_loss", "intervention.weight_loss.mass_kg=80"), ("weight loss", "80")),
         (("intervention=unloader_brace", "intervention.unloader_brace.hours_per_day=25"), ("hours", "25")),
         (("activity.speed_m_s=12",), ("speed", "12")),
+        (("intervention=[unloader_brace,unloader_brace]",), ("one brace on one knee",)),
+        (("intervention=zoledronate",), ("zoledronate", "not simulated")),
     ],
 )
 def test_bad_input_gets_exit_code_2_and_one_sentence(tmp_path: Path, arguments: tuple[str, ...], words: tuple[str, ...]) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from kneeload.case import Case
 from kneeload.contact.cycle import COMPARTMENTS
 from kneeload.errors import ConvergenceError, InputError
-from kneeload.interventions import INTERVENTIONS
+from kneeload.interventions import INTERVENTIONS, reference_rows
 from kneeload.lesion.checks import PlanEffect
 from kneeload.plan.bench import Bench, Progress
 from kneeload.plan.choices import Amounts, Choice, choices_of, fewer_steps_than_allowed, planned, to_simulate
@@ -99,6 +99,7 @@ class PlanResult:
             "rows": [_row(row) for row in self.rows], "shown": list(shown(self.rows)), "least_bad": None if self.least_bad is None else _row(self.least_bad),
             "ranking": [{**asdict(item), "raises": list(item.raises), "words": words_of(((item.name, item.amount or 0.0),))} for item in self.ranking], "left_out": dict(self.left_out),
             "effects": [asdict(item) for item in self.effects], "notes": list(self.notes),
+            "not_simulated": [asdict(item) for item in reference_rows()],
         }
 
     def cloud(self) -> list[tuple[float, float, bool]]:

@@ -89,7 +89,7 @@ def _outlook(summary: Mapping[str, Any]) -> dict[str, Any]:
 def _plan(summary: Mapping[str, Any]) -> dict[str, Any]:
     """What would move the load, in the words of `plan_wording`; empty without a plan."""
     return {"plan_sentences": plan_wording.plan_sentences(summary), "plan_rows": plan_wording.plan_rows(summary), "ranking_rows": plan_wording.ranking_rows(summary),
-            "plan_uncertain": plan_wording.UNCERTAIN, "plan_target": plan_wording.target_words(wording.part(summary, "plan")) if summary.get("plan") else ""}
+            "plan_uncertain": plan_wording.UNCERTAIN, "plan_not_simulated": wording.part(summary, "plan").get("not_simulated", []), "plan_target": plan_wording.target_words(wording.part(summary, "plan")) if summary.get("plan") else ""}
 
 
 def _embedded(file: Path) -> str:
