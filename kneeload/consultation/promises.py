@@ -51,7 +51,7 @@ def _peaks(case: Case, wanted: Callable[[], bool]) -> NDArray[np.float64]:
 
 def _less_mass(case: Case, wanted: Callable[[], bool]) -> str:
     kind = _STEPPING.get(case.activity.name)
-    if kind is None or LESS_KG > MOST_LOSS * case.subject.body_mass_kg or "weight_loss" in case.interventions:
+    if kind is None or MOST_LOSS * case.subject.body_mass_kg < LESS_KG or "weight_loss" in case.interventions:
         return ""
     try:
         lighter = replace(interventions.apply(case, "weight_loss", {"mass_kg": LESS_KG}), baseline=None)

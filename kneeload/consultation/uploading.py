@@ -17,8 +17,8 @@ from typing import Any
 import yaml
 
 from kneeload.errors import InputError
-from kneeload.motion.activity import Activity
 from kneeload.motion.activities import motion_for
+from kneeload.motion.activity import Activity
 from kneeload.subject.mesh_manifest import MANIFEST_NAME, read_manifest
 from kneeload.subject.person import Subject
 from kneeload.views.app.contract import Uploads

@@ -7,18 +7,21 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import get_context
-from typing import Self
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
+from typing import Any, Self, TypeVar
 
 from kneeload import warmup
 from kneeload.case import Case
 from kneeload.errors import KneeloadError
 from kneeload.population.figures import CaseFigures, figures_of
 
+T = TypeVar("T")
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NUMBA_NUM_THREADS")
 
 
@@ -53,14 +56,18 @@ class Workers:
 
     def submit(self, first: int, cases: list[Case]) -> Future[list[CaseFigures]]:
         """Hand a chunk to the next free worker."""
+        return self.call(figures_of_chunk, first, cases)
+
+    def call(self, function: Callable[..., T], *arguments: Any) -> Future[T]:
+        """Hand a function of a module, with arguments that can be pickled, to the next free worker."""
         try:
-            return self._pool.submit(figures_of_chunk, first, cases)
+            return self._pool.submit(function, *arguments)
         except BrokenProcessPool as problem:
             raise _lost() from problem
 
     @staticmethod
-    def result(future: Future[list[CaseFigures]]) -> list[CaseFigures]:
-        """Wait for a chunk.
+    def result(future: Future[T]) -> T:
+        """Wait for what was handed over.
 
         Raises:
             WorkerLost: its process, or another of them, was killed or could not start.
@@ -83,7 +90,16 @@ def _lost() -> WorkerLost:
 
 def _begin() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     gc.freeze()  # what the imports made is never garbage: collections need not look at it
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it is gone (killed: it has closed nothing, and a worker would wait for work for ever)."""
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
 
 
 @contextmanager
