@@ -1,0 +1,112 @@
+"""`kneeload population`: draw people, run them, write a table."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kneeload.commands import CaseOf
+from kneeload.commands.parser import Parser, UsageError
+from kneeload.errors import InputError, KneeloadError
+
+if TYPE_CHECKING:
+    from kneeload.population.design import Design, Run
+    from kneeload.population.run import EngineOf, Progress, Study
+
+_TAKEN = ("population", "subject", "anatomy", "muscles", "contact", "bone", "lesion")
+_KEPT = ("subject.side", "subject.contact_spacing_mm")  # of the person: all else is drawn
+_FREE = ("population.output", "population.engine", "population.workers")  # of which no number depends
+_ABOUT = """Draws people from a joint distribution, runs their activities and interventions down to the risk, and writes Parquet files
+and a manifest into population.output. A study that was stopped goes on when the same command, or population.output alone, is
+given again. `key=value` words: population.*, subject.side, anatomy.*, muscles.*, contact.*, bone.*, lesion.*; see docs/population.md."""
+
+
+def run(arguments: Sequence[str], case_of: CaseOf) -> int:
+    """Compute a study, or go on with one; 0 = every person has a row."""
+    parser = Parser("population", _ABOUT)
+    parser.add_argument("--cfg", action="store_true", help="print the settings of the study and stop")
+    parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    values, words = parser.with_overrides(arguments)
+    for word in words:
+        _check(word)
+    design, how, settings = case_of.population(words)
+    if how.output is not None and all(_key(word) in _FREE for word in words):
+        before = _words_of(how.output)
+        if before:
+            words = [*before, *words]
+            design, how, settings = case_of.population(words)
+    if values.cfg:
+        import yaml
+
+        print(yaml.safe_dump({"population": settings}, sort_keys=False, width=140, default_flow_style=None), end="")
+        return 0
+    study = _compute(design, how, tuple(word for word in words if _key(word) not in _FREE), quiet=values.quiet)
+    if not values.quiet:
+        _say(study)
+    return 0
+
+
+def _key(word: str) -> str:
+    return word.lstrip("+~").partition("=")[0]
+
+
+def _check(word: str) -> None:
+    key = _key(word)
+    head = key.partition(".")[0]
+    if head == "subject" and key not in _KEPT:
+        raise UsageError(f"'{word}' has no meaning for kneeload population, which draws people: see population.distribution.{key.partition('.')[2]} in `kneeload population --cfg`.")
+    if head not in _TAKEN:
+        other = {"activity": ", whose activities are population.activities", "intervention": ", whose interventions are population.interventions"}.get(head, "")
+        raise UsageError(f"'{word}' has no meaning for kneeload population{other or ', which takes keys of ' + ', '.join(_TAKEN)}.")
+
+
+def _words_of(folder: Path) -> list[str]:
+    from kneeload.population.folder import read_manifest
+
+    found = read_manifest(folder)
+    return [] if found is None else [str(word) for word in found.get("words", ())]
+
+
+def _compute(design: Design, how: Run, words: tuple[str, ...], *, quiet: bool) -> Study:
+    from kneeload.population.run import run_population
+
+    folder = how.output or Path("runs") / f"population_{datetime.now():%Y-%m-%d_%H-%M-%S-%f}"
+    shown = not quiet and sys.stderr.isatty()
+    try:
+        return run_population(design, folder, engine=_engine(how), words=words, progress=_progress if shown else None)
+    except KeyboardInterrupt:
+        raise KneeloadError(f"The study in {folder} was stopped; `kneeload population population.output={folder}` goes on with it") from None
+    finally:
+        if shown:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+def _engine(how: Run) -> EngineOf:
+    from kneeload.population.run import local_engine
+
+    if how.engine == "ray":
+        raise InputError("engine", where="population.engine", got="ray", allowed="local", why="this version of kneeload has no other engine")
+    return local_engine(how.workers)
+
+
+def _progress(now: Progress) -> None:
+    left = "" if now.left_s is None else f", {_time(now.left_s)} left"
+    failed = f", {now.failed} rows failed" if now.failed else ""
+    print(f"\r\033[K{now.done:,}/{now.size:,} people, {now.per_second:.1f} per second{left}{failed}", end="", file=sys.stderr, flush=True)
+
+
+def _time(seconds: float) -> str:
+    if seconds < 90.0:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60.0:.0f} min" if seconds < 5400.0 else f"{seconds / 3600.0:.1f} h"
+
+
+def _say(study: Study) -> None:
+    rate = f", {study.computed / study.seconds:.1f} people per second" if study.computed and study.seconds else ""
+    before = study.people - study.computed
+    print(f"{study.people:,} people, {study.rows:,} rows in {study.folder}")
+    print(f"  {study.failed:,} rows failed (column error says why), {study.resampled:,} impossible people were drawn again")
+    print(f"  computed now: {study.computed:,} in {_time(study.seconds)}{rate}" + (f"; {before:,} were there" if before else ""))

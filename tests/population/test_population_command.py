@@ -1,0 +1,139 @@
+"""`kneeload population`, run as a person would: settings, bad input, going on, and kills."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+LIGHT = ("contact=none", "population.size=60", "population.shard_size=12", "population.workers=2")
+
+
+def start(*words: str, cwd: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen([sys.executable, "-m", "kneeload.cli", "population", *words], cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def run(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    with start(*words, cwd=cwd) as process:
+        out, errors = process.communicate(timeout=300)
+    return subprocess.CompletedProcess(words, process.returncode, out, errors)
+
+
+def rows(folder: Path) -> list[dict]:
+    return pa.concat_tables([pq.read_table(path) for path in sorted(folder.glob("*.parquet"))]).to_pylist()
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.glob("*.parquet")}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("command")
+    done = run(*LIGHT, "population.output=study", "population.interventions=[none,toe_in]", cwd=place)
+    assert done.returncode == 0 and done.stderr == "", done.stderr
+    assert "60 people, 120 rows in study" in done.stdout and "0 rows failed" in done.stdout
+    return place / "study"
+
+
+def test_the_table_is_there(whole: Path) -> None:
+    found = rows(whole)
+    assert [row["person"] for row in found] == [k for k in range(60) for _ in range(2)] and {row["status"] for row in found} == {"ok"}
+    assert {row["scenario"] for row in found} == {"none", "toe_in"} and len({row["subject.body_mass_kg"] for row in found}) == 60
+    assert json.loads((whole / "manifest.json").read_text())["words"] == [*LIGHT[:3], "population.interventions=[none,toe_in]"]
+
+
+def test_the_output_alone_goes_on_and_a_whole_study_is_told(whole: Path) -> None:
+    before = files(whole)
+    (whole / "shard-00003.parquet").unlink()
+    done = run(f"population.output={whole}", "population.workers=1", cwd=whole.parent)
+    assert done.returncode == 0 and "computed now: 12" in done.stdout and "48 were there" in done.stdout and files(whole) == before
+    assert "computed now: 0" in run(f"population.output={whole}", cwd=whole.parent).stdout
+
+
+def test_another_design_is_refused(whole: Path) -> None:
+    done = run(*LIGHT, f"population.output={whole}", "population.seed=2", cwd=whole.parent)
+    assert done.returncode == 2 and "seed was 1 and is now 2" in done.stderr and done.stderr.count("\n") == 1 and "another design" in done.stderr
+
+
+def test_settings_are_printed(tmp_path: Path) -> None:
+    done = run("--cfg", "population.distribution.mpta_deg.mean=86", "population.activities=[walking,stair_ascent]", cwd=tmp_path)
+    found = yaml.safe_load(done.stdout)["population"]
+    assert done.returncode == 0 and found["distribution"]["mpta_deg"]["mean"] == 86 and found["activities"] == ["walking", "stair_ascent"] and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("words", "expected"), [
+    (("population.sise=3",), ("population.sise",)), (("population.size=many",), ("population.size", "'many'")), (("population.size=0",), ("population.size",)),
+    (("population.distribution.mpta.mean=3",), ("population.distribution.mpta",)), (("population.distribution.mpta_deg.sd=-1",), ("mpta_deg.sd",)),
+    (("population.distribution.mpta_deg=87",), ("mpta_deg", "a mapping of mean")),
+    (("population.distribution.mpta_deg.low=110", "population.distribution.mpta_deg.high=130", "population.distribution.mpta_deg.mean=120"), ("impossible people", "MPTA")),
+    (("+population.distribution.correlations.bmi.hight=0.3",), ("bmi:hight", "height")), (("population.distribution.correlations.mpta.ldfa=2",), ("mpta:ldfa",)),
+    (("population.activities=[flying]",), ("population.activities", "flying")), (("population.interventions=[magic]",), ("magic", "unloader_brace")),
+    (("population.interventions=[{unloader_brace: {valgus: 3}}]",), ("valgus_deg",)), (("population.engine=magic",), ("population.engine", "ray")),
+    (("population=other",), ("population", "'other'", "default")), (("subject.mpta_deg=85",), ("subject.mpta_deg", "population.distribution.mpta_deg")),
+    (("activity=squat",), ("population.activities",)), (("intervention=toe_in",), ("population.interventions",)), (("view=none",), ("view=none",)), (("--sise",), ("--sise",)),
+    (("population.workers=0",), ("population.workers",)), (("population.output=/proc/nowhere", "contact=none"), ("population.output", "/proc/nowhere")),
+])
+def test_bad_input_is_one_sentence_and_exit_code_2(tmp_path: Path, words: tuple[str, ...], expected: tuple[str, ...]) -> None:
+    done = run(*words, cwd=tmp_path)
+    assert done.returncode == 2 and done.stderr.startswith("kneeload: ") and done.stderr.count("\n") == 1, done.stderr
+    assert all(word in done.stderr for word in expected), done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def workers_of(process: int) -> list[int]:
+    try:
+        found = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+        return [int(word) for word in found if b"spawn_main" in Path(f"/proc/{word}/cmdline").read_bytes()]
+    except OSError:
+        return []
+
+
+def running(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def wait_for(condition, seconds: float = 120.0) -> None:  # type: ignore[no-untyped-def]
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds workers in /proc")
+def test_a_killed_worker_and_a_killed_driver_lose_nothing(tmp_path: Path) -> None:
+    words = ("contact=none", "population.size=1200", "population.shard_size=50", "population.workers=2")
+    assert run(*words, "population.output=usual", cwd=tmp_path).returncode == 0
+    study = tmp_path / "study"
+    with start(*words, "population.output=study", cwd=tmp_path) as first:
+        wait_for(lambda: len(list(study.glob("*.parquet"))) >= 2)
+        os.kill(workers_of(first.pid)[0], signal.SIGKILL)  # replaced: the study goes on
+        wait_for(lambda: len(list(study.glob("*.parquet"))) >= 6)
+        left = workers_of(first.pid)
+        first.kill()
+        first.communicate()
+    wait_for(lambda: not any(map(running, left)), 20.0)  # no worker outlives its driver
+    done = len(files(study))
+    assert 6 <= done < 24
+    assert run("population.output=study", cwd=tmp_path).returncode == 0
+    assert files(study) == files(tmp_path / "usual")
+
+
+def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:
+    with start("contact=none", "population.size=100000", "population.shard_size=50", "population.output=study", cwd=tmp_path) as study:
+        wait_for(lambda: len(list((tmp_path / "study").glob("*.parquet"))) >= 1)
+        study.send_signal(signal.SIGINT)
+        _, errors = study.communicate(timeout=60)
+    assert study.returncode == 1 and "goes on with it" in errors and errors.count("\n") == 1
