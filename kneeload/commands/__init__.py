@@ -28,6 +28,7 @@ COMMANDS: dict[str, str] = {  # name -> module with `run(arguments, case_of) -> 
     "calibrate": "kneeload.commands.calibrate",
     "compare": "kneeload.commands.compare",
     "population": "kneeload.commands.population",
+    "questions": "kneeload.commands.questions",
     "sensitivity": "kneeload.commands.sensitivity",
     "validate": "kneeload.commands.validate",
     "warmup": "kneeload.commands.warmup",
