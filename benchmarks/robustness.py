@@ -107,7 +107,8 @@ class Balance:
         knee, pose = self.knee, cycle.femur_from_tibia[k]
         q = coordinates(pose)
         c, s = np.cos(flexion[k]), np.sin(flexion[k])
-        pull = np.array([[c, s, 0.0], [-s, c, 0.0], [0.0, 0.0, 1.0]]) @ loads.wrench_force[k]
+        bend = np.array([[c, s, 0.0], [-s, c, 0.0], [0.0, 0.0, 1.0]])
+        pull = bend @ loads.wrench_force[k]
         expansion = {name: cycle.meniscus_expansion[k, 0 if "medial" in name else 1] for name in knee.menisci}
         force, moment = self._sums(knee.tibia, expansion, knee.tibia_lines, knee.tibia_anchor, pose)
         side, turn = self._lines_of_action(loads, k)
@@ -116,7 +117,8 @@ class Balance:
         along = np.array([s, c, 0.0])
         force = force + pull - usual + tendon - knee.tibia_weak[3:6] * moved - side * (moved - along * (along @ moved))
         turned = [(moment + tendon_turn) @ axis for axis in _axes(pose, q)[1:]]
-        turned[0] += loads.wrench_moment[k, 0] - usual_turn[0] - knee.tibia_weak[1] * (q[1] - knee.tibia_reference[1])
+        shift = knee.tilt_shift_mm * (loads.wrench_force[k] - bend.T @ usual)[1]  # loads are about the knee centre
+        turned[0] += loads.wrench_moment[k, 0] - usual_turn[0] + shift - knee.tibia_weak[1] * (q[1] - knee.tibia_reference[1])
         turned[1] += loads.wrench_moment[k, 1] - usual_turn[1] - (knee.tibia_weak[2] + turn) * (q[2] - knee.tibia_reference[2])
         load = np.hypot(np.linalg.norm(loads.wrench_force[k]), np.linalg.norm(loads.wrench_moment[k, :2]) / LENGTH_MM)
         return float(np.linalg.norm([*force, *(np.array(turned) / LENGTH_MM)]) / max(load, LOAD_FLOOR_N))

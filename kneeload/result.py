@@ -108,7 +108,7 @@ class KneeResult:
 
     @property
     def change(self) -> dict[str, dict[str, float]] | None:
-        """Percent changes against `before` per compartment, and of the adduction moment ("kam"), for this person alone; None for an untouched case."""
+        """Percent changes against `before` per compartment, for this person alone; None for an untouched case."""
         return None if self.before is None else compare(self.before, self)
 
     def peak_frame(self, compartment: str) -> int:
@@ -144,7 +144,7 @@ class KneeResult:
     def numbers(self) -> dict[str, dict[str, Any] | None]:
         """The parts of `summary()` that are answers and need no volume of bone: nothing about the case, the time or the machine."""
         return {"loads": _loads(self), "contact": _contact(self), "bone": _bone(self), "lesion": _lesion(self),
-                "pain": None if self.pain is None else {name: asdict(index) for name, index in self.pain.items()}, "change": self.change, "agreement": _agreement(self)}
+                "pain": None if self.pain is None else {name: asdict(index) for name, index in self.pain.items()}, "change": None if self.before is None else changes(self.before, self), "agreement": _agreement(self)}
 
     def waveforms(self) -> dict[str, Array]:
         """Columns of waveforms.csv, (101,) each, units in the names."""
@@ -193,13 +193,18 @@ class KneeResult:
 
 
 def compare(before: KneeResult, after: KneeResult) -> dict[str, dict[str, float]]:
-    """Percent change of `amounts` from one result to another (negative = falls), keys "peak_force_pct", "impulse_pct" and so on; nan where an amount is nan."""
+    """Percent change per compartment from one result to another (negative = falls): "peak_force_pct", "impulse_pct" and so on, see `amounts`."""
+    return {name: row for name, row in changes(before, after).items() if name in COMPARTMENTS}
+
+
+def changes(before: KneeResult, after: KneeResult) -> dict[str, dict[str, float]]:
+    """Percent change of all `amounts`, those of the adduction moment under "kam"; nan where an amount is nan."""
     first, second = amounts(before), amounts(after)
     return {part: {f"{name}_pct": _percent(value, second[part][name]) for name, value in row.items()} for part, row in first.items()}
 
 
 def amounts(result: KneeResult) -> dict[str, dict[str, float]]:
-    """What `compare` compares, per compartment and, under "kam", of the external adduction moment.
+    """What `changes` compares, per compartment and, under "kam", of the external adduction moment.
 
     Per compartment: peak_force N, impulse N s and peak_pressure MPa (largest over the cycle) of the case's activity, peak_bone_stress and stimulus MPa (largest of
     its regions), daily_dose MPa s per day (sum of its regions). Results of the load level have no pressure, stress and dose: those are nan, as are the two peaks of

@@ -34,7 +34,7 @@ from kneeload.interventions import INTERVENTIONS
 from kneeload.lesion.hazard import CONTRACT_YEARS, changed_hazards, log_stress_ratio, quantiles
 from kneeload.lesion.pain import PAIN_COEFFICIENTS, pain_ratio
 from kneeload.motion.activity import WITHOUT_SPREAD
-from kneeload.result import COMPARTMENT_OF_REGION, KneeResult, amounts, compare
+from kneeload.result import COMPARTMENT_OF_REGION, KneeResult, amounts, changes
 from kneeload.subject.anatomy import MOAKS_REGIONS
 
 Array = NDArray[np.float64]
@@ -161,8 +161,8 @@ def _drawn(sources: Sequence[Source], people: Array, centre: Array, value: Calla
 
 
 def _intervals(centre: Pair, sources: Sequence[Source], people: Array) -> dict[str, dict[str, float]]:
-    """The two ends of each change of `compare`, nan where there is none."""
-    change = compare(centre.before, centre.after)
+    """The two ends of each change of `changes`, nan where there is none."""
+    change = changes(centre.before, centre.after)
     keys = [(part, name) for part, row in change.items() for name in row]
     free = np.array([part == "kam" for part, _ in keys])  # the moment may change its sign, a load may not
 
