@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import sys
 import threading
+import traceback
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
@@ -14,12 +16,13 @@ from typing import TYPE_CHECKING, Any
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from kneeload import commands, warmup
+from kneeload import commands, sweep_folder, warmup
 from kneeload.errors import InputError, KneeloadError
 
 if TYPE_CHECKING:
@@ -28,7 +31,8 @@ if TYPE_CHECKING:
     from kneeload.population.design import Design, Run
     from kneeload.result import KneeResult
 
-BAD_INPUT, FAILED = 2, 1
+BAD_INPUT, FAILED, STOPPED = 2, 1, 130
+_held = contextlib.ExitStack()  # the lock of the running job of a sweep
 _problems: list[KneeloadError] = []  # of the jobs of this process; raising them inside a job would make Hydra print its own words
 
 
@@ -40,8 +44,33 @@ class ClaimRunFolder(Callback):
         _claim(Path(config.hydra.run.dir), "hydra.run.dir")
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Claim the folder of a sweep."""
-        _claim(Path(config.hydra.sweep.dir), "hydra.sweep.dir")
+        """Leave the folder of a sweep to `sweeper`, where Hydra's own sweeper is used; claim it for any other."""
+        try:
+            from kneeload import sweeper
+
+            sweeper.install()
+        except Exception as problem:  # Hydra would go on without, and write over what is there
+            raise SystemExit(_complain(f"Sweeps do not work with this version of Hydra: {problem}")) from problem
+        if not str(config.hydra.sweeper._target_).endswith(".BasicSweeper"):
+            _claim(Path(config.hydra.sweep.dir), "hydra.sweep.dir")
+
+    def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Say that a job of a sweep runs, for those who would go on with it."""
+        if (sweep := _sweep_of(config)) is not None:
+            _held.enter_context(sweep_folder.locked(sweep / sweep_folder.RUNNING, alone=False))
+
+    def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
+        """Say in the folder of a job of a sweep that it is whole."""
+        if _sweep_of(config) is not None:
+            fine = job_return.status is JobStatus.COMPLETED and not isinstance(job_return.return_value, sweep_folder.Failure)
+            sweep_folder.mark_finished(Path(config.hydra.runtime.output_dir), "ok" if fine else "failed")
+        _held.close()
+
+
+def _sweep_of(config: DictConfig) -> Path | None:
+    """The folder of the sweep that a job belongs to, None for a single run."""
+    folder = Path(config.hydra.sweep.dir)
+    return folder if (folder / sweep_folder.RUNNING).exists() else None
 
 
 def _claim(folder: Path, where: str) -> None:
@@ -59,8 +88,7 @@ def _complain(problem: object) -> int:
     return BAD_INPUT
 
 
-@hydra.main(version_base="1.3", config_path="pkg://kneeload.conf", config_name="config")
-def _application(cfg: DictConfig) -> None:
+def _job(cfg: DictConfig) -> sweep_folder.Failure | None:
     folder = Path(HydraConfig.get().runtime.output_dir)
     if cfg.contact.name != "none":
         warmup.start()
@@ -81,8 +109,13 @@ def _application(cfg: DictConfig) -> None:
                           report_3d=cfg.view.report_3d, pdf=cfg.view.pdf, plan=plan, asked=asked)
     except KneeloadError as error:
         write_failure(folder, str(error))
-        _problems.append(error)
-        return
+        return _failed(error)
+    except Exception as error:
+        write_failure(folder, f"The program broke off: {type(error).__name__}: {' '.join(str(error).split())}")
+        if _sweep_of(HydraConfig.instance().cfg) is None:  # type: ignore[arg-type]
+            raise
+        traceback.print_exc()
+        return sweep_folder.Failure(f"The program broke off in {folder}: {type(error).__name__}: {' '.join(str(error).split())}", False)
     if not cfg.runtime.quiet:
         from kneeload.outlook import outlook_summary
         from kneeload.views.terminal import print_summary
@@ -90,6 +123,16 @@ def _application(cfg: DictConfig) -> None:
         print_summary(result.summary() | outlook_summary(result, () if plan is None else plan.effects) | {"plan": None if plan is None else plan.summary()},
                       folder=folder, notes=notes)
     gc.enable()
+    return None
+
+
+def _failed(error: KneeloadError) -> sweep_folder.Failure:
+    if _sweep_of(HydraConfig.instance().cfg) is None:  # type: ignore[arg-type]
+        _problems.append(error)
+    return sweep_folder.Failure(str(error), isinstance(error, InputError))
+
+
+_application = hydra.main(version_base="1.3", config_path="pkg://kneeload.conf", config_name="config")(_job)
 
 
 def _plan(result: KneeResult, limits: PlanSettings, *, quiet: bool) -> PlanResult:
@@ -216,10 +259,36 @@ def _shorten_hydra(arguments: Sequence[str]) -> None:
         Hydra.get_mode = lambda *_, **__: None  # type: ignore[method-assign]
 
 
+def _stopped() -> int:
+    for folder in getattr(sys.modules.get("kneeload.sweeper"), "begun", []):
+        _complain(f"The sweep was stopped; `kneeload --multirun --resume {folder}` goes on with it.")
+        return STOPPED
+    raise KeyboardInterrupt
+
+
+def _end_of_sweep() -> None:
+    """Print what failed in a sweep; the exit code is the highest of its jobs."""
+    sweep = sys.modules.get("kneeload.sweeper")
+    failures: list[sweep_folder.Failure] = getattr(sweep, "failures", [])
+    for folder in getattr(sweep, "begun", []):
+        print(f"{folder}: `kneeload collect` makes one table of its jobs")
+    for item in failures:
+        _complain(item.sentence)
+    if failures:
+        raise SystemExit(max(BAD_INPUT if item.bad_input else FAILED for item in failures))
+
+
 def main() -> None:
     """Run the console command; exit code 0 = done, 2 = bad input (one sentence on stderr), 1 = the simulation failed."""
     if sys.argv[1:2] and sys.argv[1] in commands.COMMANDS:
         raise SystemExit(_sub_command(sys.argv[1], sys.argv[2:]))
+    if any(word.partition("=")[0] == "--resume" for word in sys.argv[1:]):
+        from kneeload import sweeper
+
+        try:
+            sys.argv[1:] = sweeper.resumed_words(sys.argv[1:])
+        except InputError as error:
+            raise SystemExit(_complain(error)) from None
     gc.disable()  # a fifth of a single run went into collections during imports; on again after the first job
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors reach us instead of Hydra's own printing
     _warn_of_shadowed_files(sys.argv[1:])
@@ -228,6 +297,11 @@ def main() -> None:
         _application()
     except (HydraException, OmegaConfBaseException) as error:
         raise SystemExit(_complain(_one_sentence(error))) from None
+    except InputError as error:
+        raise SystemExit(_complain(error)) from None
+    except KeyboardInterrupt:
+        raise SystemExit(_stopped()) from None
+    _end_of_sweep()
     for problem in _problems:
         _complain(problem)
     if _problems:

@@ -26,6 +26,7 @@ SubCommand = Callable[[Sequence[str], CaseOf], int]  # from the words after the 
 COMMANDS: dict[str, str] = {  # name -> module with `run(arguments, case_of) -> exit code`; imported when it is asked for
     "app": "kneeload.commands.app",
     "calibrate": "kneeload.commands.calibrate",
+    "collect": "kneeload.commands.collect",
     "compare": "kneeload.commands.compare",
     "population": "kneeload.commands.population",
     "questions": "kneeload.commands.questions",
