@@ -124,7 +124,7 @@ def population_from_config(cfg: DictConfig) -> tuple[Design, Run, dict[str, Any]
         parts[name] = _make(kind, value, f"{where}.{name}") if isinstance(value, dict) and kind in (Marginal, MeniscusShares) else value
     distribution = _make(Distribution, parts, where)
     output = values.pop("output", None)
-    how = Run(output=None if output is None else Path(str(output)).expanduser(), engine=values.pop("engine"), workers=values.pop("workers", None))
+    how = Run(output=None if output is None else Path(str(output)).expanduser(), engine=values.pop("engine"), workers=values.pop("workers", None), address=values.pop("address", "auto"))
     asked = values.pop("interventions")
     scenarios = tuple(scenario_of(item, f"population.interventions[{place}]") for place, item in enumerate(asked if isinstance(asked, list) else [asked]))
     activities = values.pop("activities")

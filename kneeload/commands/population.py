@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from kneeload.commands import CaseOf
 from kneeload.commands.parser import Parser, UsageError
-from kneeload.errors import InputError, KneeloadError
+from kneeload.errors import KneeloadError
 
 if TYPE_CHECKING:
     from kneeload.population.design import Design, Run
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _TAKEN = ("population", "subject", "anatomy", "muscles", "contact", "bone", "lesion")
 _KEPT = ("subject.side", "subject.contact_spacing_mm")  # of the person: all else is drawn
-_FREE = ("population.output", "population.engine", "population.workers")  # of which no number depends
+_FREE = ("population.output", "population.engine", "population.workers", "population.address")  # of which no number depends
 _ABOUT = """Draws people from a joint distribution, runs their activities and interventions down to the risk, and writes Parquet files
 and a manifest into population.output. A study that was stopped goes on when the same command, or population.output alone, is
 given again. `key=value` words: population.*, subject.side, anatomy.*, muscles.*, contact.*, bone.*, lesion.*; see docs/population.md."""
@@ -85,11 +85,9 @@ def _compute(design: Design, how: Run, words: tuple[str, ...], *, quiet: bool) -
 
 
 def _engine(how: Run) -> EngineOf:
-    from kneeload.population.run import local_engine
+    from kneeload.population.run import local_engine, ray_engine
 
-    if how.engine == "ray":
-        raise InputError("engine", where="population.engine", got="ray", allowed="local", why="this version of kneeload has no other engine")
-    return local_engine(how.workers)
+    return ray_engine(how.workers, how.address) if how.engine == "ray" else local_engine(how.workers)
 
 
 def _progress(now: Progress) -> None:

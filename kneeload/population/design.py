@@ -148,13 +148,18 @@ class Run:
         output: folder of the study, None = a new one below runs/.
         engine: "local" or "ray".
         workers: processes; None = one per core.
+        address: of the Ray cluster, "auto" or host:port.
     """
 
     output: Path | None = None
     engine: str = "local"
     workers: int | None = None
+    address: str = "auto"
 
     def __post_init__(self) -> None:
         check_choice("engine", self.engine, ENGINES, where="population.engine", why="these share out the work")
         if self.workers is not None:
             check_range("workers", self.workers, 1, 1024, "", where="population.workers", why="each is a process")
+        host, _, port = str(self.address).rpartition(":")
+        if self.address != "auto" and not (host and "/" not in host and port.isdigit() and 0 < int(port) < 65536):
+            raise InputError("address", where="population.address", got=self.address, allowed="auto or host:port", why="the driver joins a Ray cluster there, from a machine that is part of it")

@@ -81,6 +81,18 @@ def local_engine(workers: int | None = None) -> EngineOf:
     return lambda design, layout: LocalEngine(design, layout, count)
 
 
+def ray_engine(workers: int | None = None, address: str = "auto") -> EngineOf:
+    """Workers of an existing Ray cluster, as many as it has cores by default; "auto" or host:port.
+
+    Raises:
+        InputError: Ray is not installed.
+    """
+    from kneeload.population.ray_engine import RayEngine, require_ray
+
+    require_ray()
+    return lambda design, layout: RayEngine(design, layout, workers, address)
+
+
 def run_population(design: Design, folder: Path, *, engine: EngineOf | None = None, words: tuple[str, ...] = (), progress: Callable[[Progress], object] | None = None,
                    piece: int = PIECE) -> Study:
     """Compute a study into a folder, or go on with it where it was; a whole one is left as it is.

@@ -168,6 +168,22 @@ def test_a_worker_with_another_version_is_refused() -> None:
         check_identity(mine, {**mine, "numpy": "1.0"}, "node7")
 
 
+@pytest.mark.parametrize(("compiled", "runs"), [((True,), 0), ((False, True), 0), ((False, False), 1)])
+def test_the_first_worker_of_a_machine_compiles_and_the_others_wait(compiled: tuple[bool, ...], runs: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    answers, commands = list(compiled), []
+    monkeypatch.setattr(ray_engine, "cache_folder", lambda: tmp_path)
+    monkeypatch.setattr(ray_engine.warmup, "complete", lambda: tmp_path if answers.pop(0) else None)  # the second answer: after the wait for the lock
+    monkeypatch.setattr(ray_engine.subprocess, "run", lambda command, **_: commands.append(command))
+    monkeypatch.setattr(ray_engine.gc, "freeze", lambda: None)
+    ray_engine._prepare.cache_clear()
+    try:
+        for _ in range(3):
+            ray_engine._prepare(tuple(identity().items()))
+    finally:
+        ray_engine._prepare.cache_clear()
+    assert [command[-1] for command in commands] == ["warmup"] * runs and not answers
+
+
 def test_without_the_package_a_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(InputError, match=r"pip install 'kneeload\[cluster\]'"):
