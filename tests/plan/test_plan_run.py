@@ -135,5 +135,6 @@ def test_the_command_line_writes_a_plan(tmp_path: Path) -> None:
                            "intervention.plan.workers=1", "view.vtk=false"], cwd=tmp_path, capture_output=True, text=True, timeout=300, env=dict(os.environ))
     assert done.returncode == 0, done.stderr
     (folder,) = (tmp_path / "runs").iterdir()
-    assert (folder / "plan.csv").is_file() and (folder / "plan.png").is_file() and not (folder / "ranking.csv").exists() and "weight loss" in done.stdout and done.stderr == ""
+    assert (folder / "plan.csv").is_file() and (folder / "plan.png").is_file() and not (folder / "ranking.csv").exists() and "weight loss" in done.stdout
+    assert "kneeload:" not in done.stderr and "Traceback" not in done.stderr  # a cold cache tells there what it compiles
     shutil.rmtree(tmp_path / "runs")
