@@ -7,12 +7,12 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kneeload.contact.cycle import COMPARTMENTS
 from kneeload.errors import InputError
+from kneeload.output_folder import claim
 from kneeload.result import COMPARTMENT_OF_REGION, KneeResult
 
 if TYPE_CHECKING:
@@ -91,26 +91,11 @@ def compare_runs(runs: Sequence[Path | str | KneeResult], output: Path | str | N
     found = Comparison(labels=labels, sources=tuple(str(run.source) if isinstance(run.source, Path) else None for run in read), rows=tuple(_rows([run.summary for run in read])))
     if output is None:
         return found
-    folder = _claim(Path(output))
+    folder = claim(Path(output))
     notes, files = _draw(read, labels, folder) if pictures else ([], [])
     found = replace(found, notes=tuple(notes), files=(folder / "compare.csv", folder / "compare.json", *files))
     _write(found, folder)
     return found
-
-
-def new_folder() -> Path:
-    """Name of a folder for a comparison that is made now, below the current folder."""
-    return Path("runs") / f"compare_{datetime.now():%Y-%m-%d_%H-%M-%S-%f}"
-
-
-def _claim(folder: Path) -> Path:
-    try:
-        folder.mkdir(parents=True, exist_ok=False)
-    except FileExistsError:
-        raise InputError("output folder", where="--output", got=str(folder), allowed="a folder that does not exist yet", why="nothing is written over") from None
-    except OSError as problem:
-        raise InputError("output folder", where="--output", got=str(folder), allowed="a place to write to", why=f"{problem.strerror}") from None
-    return folder
 
 
 def _read(run: Path | str | KneeResult) -> _Run:

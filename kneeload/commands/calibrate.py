@@ -6,13 +6,12 @@ import csv
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kneeload.commands import CaseOf
 from kneeload.commands.parser import Parser, UsageError
-from kneeload.errors import InputError
+from kneeload.output_folder import claim, new_folder
 
 if TYPE_CHECKING:
     from kneeload.calibration.calibrate import Calibrated
@@ -53,7 +52,7 @@ def run(arguments: Sequence[str], case_of: CaseOf) -> int:
     case = cases[strides[0]]
     fitted, tested = ([_stride(cases[file], names[file]) for file in files] for files in (strides, tests))
     check_strides(fitted, tested)
-    folder = _claim(values.output)
+    folder = claim(values.output or new_folder("calibrate"))
     stages = None if values.stages is None else tuple(name.strip() for name in values.stages.split(",") if name.strip())
     try:
         done = calibrate(knee_model(anatomy_of(case), case.subject, case.muscles), fitted, tested, stages=stages, leave_one_out=values.leave_one_out,
@@ -84,17 +83,6 @@ def _stride(case: Case, name: str) -> Stride:
     from kneeload.motion.activities import motion_for
 
     return stride_of(motion_for(case.activity, case.subject), name)
-
-
-def _claim(asked: Path | None) -> Path:
-    folder = asked or Path("runs") / f"calibrate_{datetime.now():%Y-%m-%d_%H-%M-%S-%f}"
-    try:
-        folder.mkdir(parents=True, exist_ok=False)
-    except FileExistsError:
-        raise InputError("output folder", where="--output", got=str(folder), allowed="a folder that does not exist yet", why="nothing is written over") from None
-    except OSError as problem:
-        raise InputError("output folder", where="--output", got=str(folder), allowed="a place to write to", why=f"{problem.strerror}") from None
-    return folder
 
 
 def _progress(words: str) -> None:

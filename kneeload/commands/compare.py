@@ -22,10 +22,11 @@ def run(arguments: Sequence[str], case_of: CaseOf) -> int:
     values = parser.parse_args(list(arguments))
     if len(values.folders) < 2:
         raise UsageError("kneeload compare needs two or more run folders: `kneeload compare --help` lists what it takes.")
-    from kneeload.comparison import compare_runs, new_folder
+    from kneeload.comparison import compare_runs
+    from kneeload.output_folder import new_folder
     from kneeload.views.comparison_table import print_comparison
 
-    folder = values.output or new_folder()
+    folder = values.output or new_folder("compare")
     found = compare_runs(values.folders, folder, pictures=not values.no_pictures)
     print_comparison(found.labels, [(row.quantity, row.place, row.unit, row.values, row.difference_pct) for row in found.rows], notes=found.notes, folder=folder)
     return 0

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kneeload.commands import CaseOf
 from kneeload.commands.parser import Parser, UsageError
 from kneeload.errors import KneeloadError
+from kneeload.output_folder import new_folder
 
 if TYPE_CHECKING:
     from kneeload.population.design import Design, Run
@@ -73,7 +73,7 @@ def _words_of(folder: Path) -> list[str]:
 def _compute(design: Design, how: Run, words: tuple[str, ...], *, quiet: bool) -> Study:
     from kneeload.population.run import run_population
 
-    folder = how.output or Path("runs") / f"population_{datetime.now():%Y-%m-%d_%H-%M-%S-%f}"
+    folder = how.output or new_folder("population")
     shown = not quiet and sys.stderr.isatty()
     try:
         return run_population(design, folder, engine=_engine(how), words=words, progress=_progress if shown else None)

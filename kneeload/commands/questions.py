@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from kneeload.commands import CaseOf
 from kneeload.commands.parser import Parser, UsageError
+from kneeload.output_folder import claim, new_folder
 
 if TYPE_CHECKING:
     from kneeload.population.questions import KneeTable, Taken
@@ -47,13 +48,13 @@ def run(arguments: Sequence[str], case_of: CaseOf) -> int:
 
 def _quantiles_answer(table: KneeTable, values: Namespace) -> None:
     from kneeload.population.questions import PARTS, quantiles_by
-    from kneeload.population.sensitivity_files import new_folder, write_csv
+    from kneeload.population.sensitivity_files import write_csv
     from kneeload.views.questions import draw_quantiles, print_answer
 
     of, by = table.column(values.of or "medial_daily_dose"), [table.column(name) for name in _list(values.by or "sex")]
     groups, rows = quantiles_by(table, of, by, scenario=_scenario(table, values.scenario))
     _somebody(bool(groups))
-    folder = new_folder(values.output, "questions")
+    folder = claim(values.output or new_folder("questions"))
     names, parts = [column.name for column in by], [f"{100 * part:g}" for part in PARTS]
     write_csv(folder / "answer.csv", (*names, "people", "mean", *(f"p{part}" for part in parts), "median_low_95", "median_high_95"),
               ((*item.group, item.people, item.mean, *item.quantiles, item.median_low, item.median_high) for item in groups))
@@ -66,7 +67,7 @@ def _quantiles_answer(table: KneeTable, values: Namespace) -> None:
 
 def _risk(table: KneeTable, values: Namespace) -> None:
     from kneeload.population.questions import surface
-    from kneeload.population.sensitivity_files import new_folder, write_csv
+    from kneeload.population.sensitivity_files import write_csv
     from kneeload.views.questions import draw_surface, print_answer
 
     axes = _list(values.by or "mpta_deg,bmi")
@@ -75,7 +76,7 @@ def _risk(table: KneeTable, values: Namespace) -> None:
     of, x, y = table.column(values.of or "medial_risk"), table.column(axes[0]), table.column(axes[1])
     cells, steps, rows = surface(table, of, x, y, scenario=_scenario(table, values.scenario))
     _somebody(bool(cells))
-    folder = new_folder(values.output, "questions")
+    folder = claim(values.output or new_folder("questions"))
     write_csv(folder / "answer.csv", (f"{x.name}_from", f"{x.name}_to", f"{y.name}_from", f"{y.name}_to", "people", "mean", "p10", "p90"),
               ((item.x, item.x + steps[0], item.y, item.y + steps[1], item.people, item.mean, item.low, item.high) for item in cells))
     percent = "risk" in of.name.rsplit(".", 1)[-1]
@@ -90,13 +91,13 @@ def _risk(table: KneeTable, values: Namespace) -> None:
 
 def _benefit(table: KneeTable, values: Namespace) -> None:
     from kneeload.population.questions import who_benefits
-    from kneeload.population.sensitivity_files import new_folder, write_csv
+    from kneeload.population.sensitivity_files import write_csv
     from kneeload.views.questions import draw_shares, print_answer
 
     by = [table.column(name) for name in _list(values.by or "")]
     scenario = values.scenario or _only_intervention(table)
     groups, rows = who_benefits(table, scenario, by, measure=values.measure, target=values.target, other=values.other, less_pct=values.less, more_pct=values.more)
-    folder = new_folder(values.output, "questions")
+    folder = claim(values.output or new_folder("questions"))
     names = [column.name for column in by] or ["group"]
     write_csv(folder / "answer.csv", (*names, "people", "helped", "share", "share_low_95", "share_high_95", f"{values.target}_median_change_pct", f"{values.other}_median_change_pct"),
               ((*item.group, item.people, item.helped, item.share, item.low, item.high, item.target_pct, item.other_pct) for item in groups))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from kneeload.bone.day import DAY_ACTIVITIES
 from kneeload.commands import CaseOf
 from kneeload.commands.parser import Parser, UsageError
+from kneeload.output_folder import claim, new_folder
 
 if TYPE_CHECKING:
     from kneeload.case import Case
@@ -49,7 +50,7 @@ def run(arguments: Sequence[str], case_of: CaseOf) -> int:
                   + (f", mean {item.mean:g}, SD {item.sd:g}" if item.shape in ("normal", "lognormal") else "") + f"\n    {item.source}")
         return 0
     from kneeload.population.sensitivity import require_salib, sensitivity
-    from kneeload.population.sensitivity_files import new_folder, write_sensitivity
+    from kneeload.population.sensitivity_files import write_sensitivity
     from kneeload.views.sensitivity_terminal import run_progress
 
     require_salib()
@@ -59,7 +60,7 @@ def run(arguments: Sequence[str], case_of: CaseOf) -> int:
     else:
         with run_progress("sensitivity") as progress:
             study = sensitivity(case, **given, progress=progress)
-    folder = new_folder(values.output, "sensitivity")
+    folder = claim(values.output or new_folder("sensitivity"))
     write_sensitivity(study, folder, words=words)
     _draw(study, folder, words)
     if not values.quiet:

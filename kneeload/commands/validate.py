@@ -44,7 +44,8 @@ def run(arguments: Sequence[str], case_of: CaseOf) -> int:
                              "the rows say what is simulated.")
         if word.lstrip("+~").startswith("muscles.calibration_file"):
             raise UsageError("a calibrated person is given with --calibration FILE, so that only the rows about calibrated forces use it.")
-    from kneeload.validation.output import claim, new_folder, write_table
+    from kneeload.output_folder import claim, new_folder
+    from kneeload.validation.output import write_table
     from kneeload.validation.run import validate
 
     names = [name.strip() for words in values.rows for name in words.split(",") if name.strip()]
@@ -52,7 +53,7 @@ def run(arguments: Sequence[str], case_of: CaseOf) -> int:
                              interventions=values.interventions or bool(names))
     rows = chosen(rows, names) if names else rows
     case = case_of(overrides) if overrides else None
-    folder = claim(values.output or new_folder())
+    folder = claim(values.output or new_folder("validate"))
     try:
         table = validate(rows, values.data, case=case, contact=values.contact, bone=values.bone, lesion=values.lesion, interventions=values.interventions,
                          calibration=values.calibration, progress=_progress if sys.stderr.isatty() else None)

@@ -6,7 +6,6 @@ import csv
 import json
 import math
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,22 +21,6 @@ _SUFFIXES = {"_mpa_s": "MPa s", "_mm2": "mm2", "_mpa": "MPa", "_nm": "N m", "_ns
 def unit_of(name: str) -> str:
     """Unit that the name of an output ends with, "" for none."""
     return next((unit for suffix, unit in _SUFFIXES.items() if name.endswith(suffix)), "")
-
-
-def new_folder(given: Path | None, kind: str) -> Path:
-    """Make the folder for a study's files: the given one, or runs/<kind>_<time> below the current folder.
-
-    Raises:
-        InputError: it is there already, or cannot be made.
-    """
-    folder = given or Path("runs") / f"{kind}_{datetime.now():%Y-%m-%d_%H-%M-%S-%f}"
-    try:
-        folder.mkdir(parents=True, exist_ok=False)
-    except FileExistsError:
-        raise InputError("output folder", where="--output", got=str(folder), allowed="a folder that does not exist yet", why="nothing is written over") from None
-    except OSError as problem:
-        raise InputError("output folder", where="--output", got=str(folder), allowed="a place to write to", why=f"{problem.strerror}") from None
-    return folder
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Path:

@@ -4,37 +4,14 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kneeload.errors import InputError
+from kneeload.output_folder import claim
 
 if TYPE_CHECKING:
     from kneeload.validation.table import ValidationTable
     from kneeload.views.validation_plots import Panel
-
-
-def new_folder() -> Path:
-    """Name of a folder for a validation that starts now, below the current folder."""
-    return Path("runs") / f"validate_{datetime.now():%Y-%m-%d_%H-%M-%S-%f}"
-
-
-def claim(folder: Path) -> Path:
-    """Make a new folder.
-
-    Raises:
-        InputError: it is there already, or cannot be made.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=False)
-    except FileExistsError:
-        raise InputError("output folder", where="--output", got=str(folder), allowed="a folder that does not exist yet",
-                         why="nothing is written over") from None
-    except OSError as problem:
-        raise InputError("output folder", where="--output", got=str(folder), allowed="a place to write to",
-                         why=f"{problem.strerror}") from None
-    return folder
 
 
 def write_table(table: ValidationTable, folder: Path, *, claimed: bool = False) -> Path:
