@@ -31,11 +31,12 @@ WAKING_HOURS = 16.0  # hours of the day in which a knee is used; the share of th
 DEVICES = ("brace", "patellar_brace")  # fields of a case that are worn for some hours of the day
 
 
-def simulate(case: Case) -> KneeResult:
+def simulate(case: Case, *, reference: BoneLoad | None = None) -> KneeResult:
     """Return where the load lands in this knee, over the case's activity and over the person's day.
 
     Args:
         case: person, activity, models and interventions.
+        reference: load of `reference_case(case)`, where it is known; otherwise it is found in a thread beside this case.
 
     Raises:
         InputError: the case asks for something that cannot be (a bad file, a bad mesh).
@@ -50,13 +51,20 @@ def simulate(case: Case) -> KneeResult:
         bone = lesion = pains = None
     else:
         with ThreadPoolExecutor(max_workers=1) as beside:  # the kernels let go of Python's lock, so the reference person runs beside this one
-            reference_job = beside.submit(reference_load, reference_case(case))
+            reference_job = None if reference is not None else beside.submit(reference_load, reference_case(case))
             day = run_day(case, anatomy)
-            bone, reference = day_load(case, anatomy, day), reference_job.result()
+            bone = day_load(case, anatomy, day)
+            if reference_job is not None:
+                reference = reference_job.result()
         lesion = lesion_risk(bone, reference, case.subject, case.lesion)
         pains = pain(bone, reference, case.subject, case.lesion, measured=measured)
     return KneeResult(case=case, anatomy=anatomy, day=day, bone=bone, lesion=lesion, pain=pains, measured=measured, before=before, timing=watch.read(),
                       find_zones=None if case.contact is None else partial(zones_of, case, anatomy, day), find_spread=None if before is None else spread_of)
+
+
+def simulate_alone(case: Case) -> KneeResult:
+    """Return `simulate(case)` with the reference person before the case and not beside it: where the cores are busy with other cases."""
+    return simulate(case, reference=None if case.contact is None else reference_load(reference_case(case)))
 
 
 def anatomy_of(case: Case) -> KneeAnatomy:

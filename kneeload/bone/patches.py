@@ -7,10 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kneeload.kernels.patches import cell_keys, fill_facets, fill_nearest, mark_border, merge_facets, number_keys, spread_shares
+from kneeload.kernels.columns import fill_nearest
+from kneeload.kernels.patches import cell_keys, cover, fill_facets, mark_border, merge_facets, number_keys, spread_shares
 from kneeload.subject.surface import ArticularSurface, TriangleMesh
 
 Array = NDArray[np.float64]
+COLUMN_MM = 2.0  # side of the columns in which triangles are searched
+PATCH_COLUMN_MM = 4.0  # the same for patches, which are fewer
+GROWTH = 1.12  # of cells until few enough cover a region
 MOST_CELLS = 4_000_000  # beyond it patches are numbered by sorting, not by a table of all cells
 
 
@@ -154,17 +158,18 @@ def nearest(points: Array, chosen: NDArray[np.int64], places: Array) -> NDArray[
     """Return for each of the points (n, 3) mm that are chosen (c,) the row of places (m, 3) mm that is nearest."""
     out = np.empty(chosen.shape[0], np.int64)
     if out.size:
-        order = np.argsort(places[:, 0], kind="stable")
-        fill_nearest(points, chosen, places, order, np.searchsorted(places[order, 0], points[chosen, 0]), out)
+        fill_nearest(points, chosen, places, COLUMN_MM, out)
     return out
 
 
 def _region_points(shape: Facets, most: int, chosen: NDArray[np.int64]) -> Facets:
     """Return at most `most` patches that cover the chosen triangles of `shape`."""
-    size = np.sqrt(shape.areas[chosen].sum() / most) + 1e-9
-    patch, count = _numbered(shape, size, chosen)
+    patch = np.empty(chosen.shape[0], np.int64)
+    count, size = cover(shape.centres, shape.normals, chosen, float(np.sqrt(shape.areas[chosen].sum() / most)) + 1e-9, GROWTH, most, MOST_CELLS, patch)
+    if count < 0:
+        patch, count = _numbered(shape, size, chosen)
     while count > most:
-        size *= 1.12
+        size *= GROWTH
         patch, count = _numbered(shape, size, chosen)
     return _merged(shape, patch, count, chosen)
 
@@ -227,12 +232,11 @@ def spread_route(meniscus: ArticularSurface, shape: Facets, plateau: Facets, pla
     bare = np.flatnonzero(region < 0)
     region[bare] = plateau_region[nearest(shape.centres, bare, plateau.centres)]
     part = slice(allowed.start, allowed.stop)
-    centres, normals = np.ascontiguousarray(patches.centres[part].T), np.ascontiguousarray(patches.normals[part].T)
     start, room = np.zeros(shape.areas.shape[0] + 1, np.int64), 32 * shape.areas.shape[0]
     while True:
         patch, share = np.empty(room, np.int64), np.empty(room)
-        room = spread_shares(shape.centres, shape.normals, meniscus.thickness_mm, centres, normals, patches.areas[part], allowed.start, start,
-                             patch, share)
+        room = spread_shares(shape.centres, shape.normals, meniscus.thickness_mm, patches.centres[part], patches.normals[part], patches.areas[part],
+                             allowed.start, PATCH_COLUMN_MM, start, patch, share)
         if room <= patch.shape[0]:
             return Route(direct=False, region=region, start=start, patch=patch[:room], share=share[:room])
 

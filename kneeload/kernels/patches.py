@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from kneeload.kernels.columns import nearest_entry, reached, sort_columns, square_beyond, square_from
 from kneeload.kernels.options import kernel, kernel_strict
 
 
@@ -82,6 +83,43 @@ def number_keys(key, number):
 
 
 @kernel_strict
+def cover(centres, normals, chosen, size, growth, most, room, key):
+    """Fill key (c,) with the patch numbers of the triangles chosen (c,), as `cell_keys` and `number_keys` do, at the first size at which they are `most` at most.
+
+    size (mm) grows by the factor `growth` until then. room: most cells that are looked at. Returns (number of patches, -1 if there are
+    more cells than room; that size).
+    """
+    low, high, octant = np.full(3, np.inf), np.full(3, -np.inf), np.zeros(chosen.shape[0], np.int64)
+    for i in range(chosen.shape[0]):
+        for k in range(3):
+            low[k], high[k] = min(low[k], centres[chosen[i], k]), max(high[k], centres[chosen[i], k])
+            octant[i] += (1 << k) if normals[chosen[i], k] >= 0.0 else 0
+    for k in range(3):
+        low[k] = min(low[k], 0.0)
+    seen, look = np.zeros(0, np.int32), np.int32(0)
+    while True:
+        nx, ny, nz = int((high[0] - low[0]) / size) + 1, int((high[1] - low[1]) / size) + 1, int((high[2] - low[2]) / size) + 1
+        if nx > room or ny > room or nz > room or nx * ny > room or nx * ny * nz * 8 > room:
+            return -1, size
+        if seen.shape[0] == 0:
+            seen = np.zeros(nx * ny * nz * 8, np.int32)
+        look += np.int32(1)  # cells seen in this look, without setting all of them back
+        count = 0
+        for i in range(chosen.shape[0]):
+            j = chosen[i]
+            u, v, w = int((centres[j, 0] - low[0]) / size), int((centres[j, 1] - low[1]) / size), int((centres[j, 2] - low[2]) / size)
+            key[i] = ((u * ny + v) * nz + w) * 8 + octant[i]
+            if seen[key[i]] != look:
+                seen[key[i]] = look
+                count += 1
+                if count > most:
+                    break
+        if count <= most:
+            return number_keys(key, np.zeros(nx * ny * nz * 8, np.int32)), size
+        size *= growth
+
+
+@kernel_strict
 def merge_facets(centres, normals, areas, chosen, patch, out_centres, out_normals, out_areas):
     """Fill patches (p, 3), (p, 3), (p,) from triangles chosen (c,) that belong to patch (c,): area-weighted centres, unit mean normals, areas.
 
@@ -116,79 +154,48 @@ def nearest_of(x, y, z, places, chosen):
 
 
 @kernel
-def spread_shares(centres, normals, thickness, patch_centres, patch_normals, patch_areas, first, start, patch, share):
+def spread_shares(centres, normals, thickness, patch_centres, patch_normals, patch_areas, first, size, start, patch, share):
     """Fill the way of force from the triangles (m, 3) of a meniscus to the patches (p, 3) of a plateau, whose numbers begin at `first`.
 
     Triangle i feeds patch[start[i]:start[i + 1]] with `share`; see `kneeload.bone.patches.spread_route` for the rule. Returns how many
-    entries there are; those beyond the size of patch are counted, not written.
+    entries there are; those beyond the size of patch are counted, not written. size: side of the columns that patches are searched in, mm.
     """
-    count, entries = patch_areas.shape[0], 0
-    square = np.empty(count)
+    columns = sort_columns(patch_centres, size)
+    low_x, low_z, size, nx, nz, column, item, place, _, _ = columns
+    entries, near = 0, 0
     for i in range(centres.shape[0]):
         start[i] = entries
         x, y, z = centres[i, 0], centres[i, 1], centres[i, 2]
-        least = np.inf
-        for j in range(count):
-            dx, dy, dz = patch_centres[0, j] - x, patch_centres[1, j] - y, patch_centres[2, j] - z
-            square[j] = dx * dx + dy * dy + dz * dz
-            least = min(least, square[j])
-        near = 0
-        while square[near] > least:
-            near += 1
-        u, v, w = patch_normals[0, near], patch_normals[1, near], patch_normals[2, near]
-        down = max(normals[i, 0] * u + normals[i, 1] * v + normals[i, 2] * w, 0.0)
-        height = (x - patch_centres[0, near]) * u + (y - patch_centres[1, near]) * v + (z - patch_centres[2, near]) * w
-        half = 0.5 * max(thickness[i], 0.5)
-        variance, total, begin = half * half, 0.0, entries
+        near = nearest_entry(columns, x, y, z, near)
+        n = item[near]
+        u, v, w = patch_normals[n, 0], patch_normals[n, 1], patch_normals[n, 2]
+        down = normals[i, 0] * u + normals[i, 1] * v + normals[i, 2] * w
         if down <= 0.0:
             continue
-        for j in range(count):
-            lateral = max(square[j] - height * height, 0.0)
-            if lateral < 4.0 * variance:
-                value = patch_areas[j] * math.exp(-0.5 * lateral / variance)
-                total += value
-                if value > 0.0:
-                    if entries < patch.shape[0]:
-                        patch[entries], share[entries] = first + j, value
-                    entries += 1
+        height = (x - place[near, 0]) * u + (y - place[near, 1]) * v + (z - place[near, 2]) * w
+        half = 0.5 * max(thickness[i], 0.5)
+        variance, total, begin = half * half, 0.0, entries
+        limit = 4.0 * variance + height * height  # lateral distance within two deviations
+        first_x, last_x = reached(x, math.sqrt(limit), low_x, size, nx)
+        first_z, last_z = reached(z, math.sqrt(limit), low_z, size, nz)
+        for a in range(first_x, last_x + 1):
+            for b in range(first_z, last_z + 1):
+                if square_beyond(columns, x, y, z, a, b) >= limit:
+                    continue
+                for e in range(column[a * nz + b], column[a * nz + b + 1]):
+                    square = square_from(place, e, x, y, z)
+                    if square < limit:
+                        value = patch_areas[item[e]] * math.exp(-0.5 * max(square - height * height, 0.0) / variance)
+                        total += value
+                        if value > 0.0:
+                            if entries < patch.shape[0]:
+                                patch[entries], share[entries] = first + item[e], value
+                            entries += 1
         if total <= 0.0:
             if entries < patch.shape[0]:
-                patch[entries], share[entries] = first + near, 1.0
+                patch[entries], share[entries] = first + n, 1.0
             entries, total = entries + 1, 1.0
         for e in range(begin, min(entries, patch.shape[0])):
             share[e] *= down / total
     start[centres.shape[0]] = entries
     return entries
-
-
-@kernel
-def fill_nearest(points, chosen, places, order, middle, out):
-    """Fill out (c,) with the row of places (m, 3) that is nearest to each of the points (n, 3) chosen (c,).
-
-    order (m,): rows of places by rising x; middle (c,): where the x of each chosen point stands in it.
-    """
-    for c in range(chosen.shape[0]):
-        x, y, z = points[chosen[c], 0], points[chosen[c], 1], points[chosen[c], 2]
-        best, least = -1, np.inf
-        up, down = middle[c], middle[c] - 1
-        above, below = True, True
-        while above or below:
-            if above:
-                if up == order.shape[0] or (places[order[up], 0] - x) ** 2 > least:
-                    above = False
-                else:
-                    j = order[up]
-                    square = (places[j, 0] - x) ** 2 + (places[j, 1] - y) ** 2 + (places[j, 2] - z) ** 2
-                    if square < least:
-                        best, least = j, square
-                    up += 1
-            if below:
-                if down < 0 or (places[order[down], 0] - x) ** 2 > least:
-                    below = False
-                else:
-                    j = order[down]
-                    square = (places[j, 0] - x) ** 2 + (places[j, 1] - y) ** 2 + (places[j, 2] - z) ** 2
-                    if square < least:
-                        best, least = j, square
-                    down -= 1
-        out[c] = best

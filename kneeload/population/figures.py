@@ -9,7 +9,7 @@ from typing import Any
 
 from kneeload.case import Case
 from kneeload.errors import KneeloadError
-from kneeload.simulate import reference_case, reference_load, simulate
+from kneeload.simulate import simulate_alone
 
 Part = Mapping[str, Any] | None
 
@@ -55,9 +55,7 @@ class CaseFigures:
 def figures_of(index: int, case: Case) -> CaseFigures:
     """Simulate one case and return its figures; what goes wrong with this case alone becomes its error sentence."""
     try:
-        if case.contact is not None:
-            reference_load(reference_case(case))  # now, and not in a thread beside the case: the cores are busy with other cases
-        found = {name: _finite(part) for name, part in simulate(case).numbers().items()}
+        found = {name: _finite(part) for name, part in simulate_alone(case).numbers().items()}
     except (KneeloadError, OSError) as problem:
         return CaseFigures(index=index, activity=case.activity.name, interventions=case.interventions, error=" ".join(str(problem).split()))
     return CaseFigures(index=index, activity=case.activity.name, interventions=case.interventions, **found)

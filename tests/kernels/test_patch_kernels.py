@@ -68,7 +68,7 @@ def test_shares_of_a_meniscus() -> None:
     shape.normals[:] = unit(shape.normals + np.array([0.0, 1.0, 0.0]))
     thickness = np.random.default_rng(7).uniform(0.2, 6.0, 60)
     start, patch, share = np.zeros(61, np.int64), np.zeros(9000, np.int64), np.zeros(9000)
-    arguments = (shape.centres, shape.normals, thickness, np.ascontiguousarray(below.centres.T), np.ascontiguousarray(below.normals.T), below.areas, 100)
+    arguments = (shape.centres, shape.normals, thickness, below.centres, below.normals, below.areas, 100, 1.5)
     entries = spread_shares(*arguments, start, patch, share)
     assert spread_shares(*arguments, np.zeros(61, np.int64), patch[:1].copy(), share[:1].copy()) == entries == start[-1]
     alone = 0
