@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any
@@ -51,13 +51,11 @@ def simulate(case: Case, *, reference: BoneLoad | None = None) -> KneeResult:
         bone = lesion = pains = None
     else:
         with ThreadPoolExecutor(max_workers=1) as beside:  # the kernels let go of Python's lock, so the reference person runs beside this one
-            reference_job = None if reference is not None else beside.submit(reference_load, reference_case(case))
+            reference_job = beside.submit(reference_load, reference_case(case)) if reference is None else _known(reference)
             day = run_day(case, anatomy)
-            bone = day_load(case, anatomy, day)
-            if reference_job is not None:
-                reference = reference_job.result()
-        lesion = lesion_risk(bone, reference, case.subject, case.lesion)
-        pains = pain(bone, reference, case.subject, case.lesion, measured=measured)
+            bone, reference_bone = day_load(case, anatomy, day), reference_job.result()
+        lesion = lesion_risk(bone, reference_bone, case.subject, case.lesion)
+        pains = pain(bone, reference_bone, case.subject, case.lesion, measured=measured)
     return KneeResult(case=case, anatomy=anatomy, day=day, bone=bone, lesion=lesion, pain=pains, measured=measured, before=before, timing=watch.read(),
                       find_zones=None if case.contact is None else partial(zones_of, case, anatomy, day), find_spread=None if before is None else spread_of)
 
@@ -65,6 +63,12 @@ def simulate(case: Case, *, reference: BoneLoad | None = None) -> KneeResult:
 def simulate_alone(case: Case) -> KneeResult:
     """Return `simulate(case)` with the reference person before the case and not beside it: where the cores are busy with other cases."""
     return simulate(case, reference=None if case.contact is None else reference_load(reference_case(case)))
+
+
+def _known(load: BoneLoad) -> Future[BoneLoad]:
+    done: Future[BoneLoad] = Future()
+    done.set_result(load)
+    return done
 
 
 def anatomy_of(case: Case) -> KneeAnatomy:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kneeload.bone.halfspace import SHALLOWEST, fill_discs
+from kneeload.bone.halfspace import SHALLOWEST, fill_disc_rows, fill_discs
 from kneeload.bone.model import BoneModel
 from kneeload.bone.patches import (
     Facets,
@@ -78,17 +78,19 @@ class BoneMap:
             if missing.size:
                 points, normals = np.zeros((2, 3, self.influence.shape[1]))
                 points[:, :self.samples.region.shape[0]], normals[:, :self.samples.region.shape[0]] = self.samples.points.T, self.samples.normals.T
-                self.influence[missing] = self._discs(points, normals, missing, np.array([self.depth]))[0]
+                depth = np.array([self.depth])
+                fill_disc_rows(points, normals, self.patches.centres, self.patches.normals, self._disc_radii(depth), missing, depth, missing, self.influence[None])
                 self.known[missing] = True
 
     def below(self, points: NDArray[np.int64], patches: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return (d, c, k) MPa per N: stress at all depths below some sample points (k,) under unit forces on some patches (c,)."""
         places, normals = np.ascontiguousarray(self.samples.points[points].T), np.ascontiguousarray(self.samples.normals[points].T)
-        return self._discs(places, normals, patches, self.depths)
+        return fill_discs(places, normals, self.patches.centres, self.patches.normals, self._disc_radii(self.depths), patches, self.depths)
 
-    def _discs(self, points: NDArray[np.float64], normals: NDArray[np.float64], patches: NDArray[np.int64], depths: NDArray[np.float64]) -> NDArray[np.float32]:
-        radii = np.minimum(self.radii, depths[0] / SHALLOWEST)  # a disc too large for its depth counts as a smaller one
-        return fill_discs(points, normals, self.patches.centres, self.patches.normals, radii, patches, depths)
+    def _disc_radii(self, depths: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Radii (P,) mm for some depths: a disc too large for its depth counts as a smaller one."""
+        radii: NDArray[np.float64] = np.minimum(self.radii, depths[0] / SHALLOWEST)
+        return radii
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

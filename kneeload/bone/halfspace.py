@@ -47,8 +47,14 @@ def fill_discs(points: Array, normals: Array, sources: Array, source_normals: Ar
                depths: Array) -> NDArray[np.float32]:
     """Return what `influence` returns as (d, c, n) MPa per N, one row per source of the chosen (c,); points and normals (3, n), no check."""
     out = np.empty((depths.shape[0], chosen.shape[0], points.shape[1]), np.float32)
-    fill_influence(points, normals, sources, source_normals, radii, chosen, depths, RINGS, RING_WEIGHTS, COSINES, out)
+    fill_disc_rows(points, normals, sources, source_normals, radii, chosen, depths, np.arange(chosen.shape[0]), out)
     return out
+
+
+def fill_disc_rows(points: Array, normals: Array, sources: Array, source_normals: Array, radii: Array, chosen: NDArray[np.int64], depths: Array,
+                   rows: NDArray[np.int64], out: NDArray[np.float32]) -> None:
+    """Write the rows of `fill_discs` to the rows (c,) of out (d, r, n) MPa per N."""
+    fill_influence(points, normals, sources, source_normals, radii, chosen, depths, RINGS, RING_WEIGHTS, COSINES, rows, out)
 
 
 def disc_stress(points: Array, centres: Array, forces: Array, radii: Array, poisson_ratio: float) -> Array:

@@ -252,16 +252,15 @@ def subspinous_strip(medial: Facets, lateral: Facets, *, along: int = 8, across:
     if high <= low:
         return None
     step = 0.8 * (high - low) / along
-    normal = np.average(np.vstack([medial.normals, lateral.normals]), axis=0, weights=np.concatenate([medial.areas, lateral.areas]))
+    normal = sum((side.areas[:, None] * side.normals).sum(axis=0) for side in (medial, lateral))
     normal /= np.linalg.norm(normal)
     centres, areas = [], []
     for x in low + 0.1 * (high - low) + step * (np.arange(along) + 0.5):
-        near_medial = medial.centres[np.abs(medial.centres[:, 0] - x) <= max(step, 1.5)]
-        near_lateral = lateral.centres[np.abs(lateral.centres[:, 0] - x) <= max(step, 1.5)]
+        near_medial, near_lateral = (np.flatnonzero(np.abs(side.centres[:, 0] - x) <= max(step, 1.5)) for side in (medial, lateral))
         if not (near_medial.size and near_lateral.size):
             continue
-        inner = near_medial[near_medial[:, 2].argmax()]
-        outer = near_lateral[near_lateral[:, 2].argmin()]
+        inner = medial.centres[near_medial[medial.centres[near_medial, 2].argmax()]]
+        outer = lateral.centres[near_lateral[lateral.centres[near_lateral, 2].argmin()]]
         gap = outer[2] - inner[2]
         if gap <= 1.0:
             continue

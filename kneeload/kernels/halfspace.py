@@ -21,24 +21,23 @@ _SCALE = 3.0 / (2.0 * math.pi)
 
 
 @kernel
-def _near_vertical(square, z, radius, rings, ring_weights, cosines):
-    """Vertical stress of a unit disc load at lateral distance sqrt(square) and depth z by the rule over the disc: MPa per N."""
-    r2 = square + z * z
-    lateral = math.sqrt(square)
-    total = 0.0
+def _sum_near(square, lateral, count, z2, radius, rings, ring_weights, cosines, total):
+    """Fill total (count,) with the rule over the disc, the mean of 1 / distance^5 in 1/mm^5: points at `lateral` = sqrt(square), depth sqrt(z2)."""
+    one = np.float32(1.0)
+    for m in range(count):
+        total[m] = np.float32(0.0)
     for k in range(rings.shape[0]):
-        ring = rings[k] * radius
-        part = 0.0
+        ring, weight = rings[k] * radius, np.float32(ring_weights[k] / cosines.shape[0])
         for c in range(cosines.shape[0]):
-            inverse = 1.0 / (r2 + ring * ring - 2.0 * lateral * ring * cosines[c])
-            part += inverse * inverse * math.sqrt(inverse)
-        total += ring_weights[k] * part
-    return _SCALE * z * z * z * total / cosines.shape[0]
+            across, up = np.float32(2.0 * ring * cosines[c]), np.float32(ring * ring + z2)
+            for m in range(count):
+                inverse = one / (square[m] + up - across * lateral[m])
+                total[m] += weight * (inverse * inverse * math.sqrt(inverse))
 
 
 @kernel
-def fill_influence(points, normals, sources, source_normals, radii, chosen, depths, rings, ring_weights, cosines, out):
-    """Fill out (d, c, n) MPa per N with the vertical stress under points (3, n) at depths (d,) mm from unit loads on the discs chosen (c,).
+def fill_influence(points, normals, sources, source_normals, radii, chosen, depths, rings, ring_weights, cosines, rows, out):
+    """Fill rows (c,) of out (d, r, n) MPa per N with the vertical stress under points (3, n) at depths (d,) mm from unit loads on the discs chosen (c,).
 
     normals (3, n), sources (p, 3), source_normals (p, 3), radii (p,). The half-space of a point has its surface in the tangent plane there.
     The lateral distance is the chord from the point to the source (an unrolling of the curved surface), and a source counts with the part
@@ -46,7 +45,10 @@ def fill_influence(points, normals, sources, source_normals, radii, chosen, dept
     """
     count = points.shape[1]
     square, facing, near = np.empty(count, np.float32), np.empty(count, np.float32), np.empty(count, np.int32)
-    one, eighth, ten, more = np.float32(1.0), np.float32(0.125), np.float32(10.0), np.float32(35.0)
+    close_square, lateral, total = np.empty(count, np.float32), np.empty(count, np.float32), np.empty(count, np.float32)
+    zero, one, eighth, ten, more, shallow = np.float32(0.0), np.float32(1.0), np.float32(0.125), np.float32(10.0), np.float32(35.0), np.inf
+    for d in range(depths.shape[0]):
+        shallow = min(shallow, depths[d])
     for c in range(chosen.shape[0]):
         j = chosen[c]
         x, y, z, u, v, w = sources[j, 0], sources[j, 1], sources[j, 2], source_normals[j, 0], source_normals[j, 1], source_normals[j, 2]
@@ -55,20 +57,22 @@ def fill_influence(points, normals, sources, source_normals, radii, chosen, dept
             square[i] = dx * dx + dy * dy + dz * dz
             facing[i] = max(normals[0, i] * u + normals[1, i] * v + normals[2, i] * w, 0.0)
         limit, close = NEAR * NEAR * radii[j] * radii[j], 0
+        bound, a2 = np.float32(limit - shallow * shallow), np.float32(radii[j] * radii[j])
         for i in range(count):
-            near[close] = i
-            close += square[i] < limit and facing[i] > 0.0
-        a2 = np.float32(radii[j] * radii[j])
+            near[close], close_square[close] = i, square[i]
+            close += square[i] < bound and facing[i] > zero
+        for m in range(close):
+            lateral[m] = math.sqrt(close_square[m])
         for d in range(depths.shape[0]):
             z2, scale = np.float32(depths[d] * depths[d]), np.float32(_SCALE * depths[d] * depths[d] * depths[d])
-            row = out[d, c]
+            row = out[d, rows[c]]
             for i in range(count):
                 inverse = one / (square[i] + z2)
                 power = inverse * inverse * math.sqrt(inverse)
                 row[i] = facing[i] * scale * power * (one + eighth * a2 * inverse * (more * square[i] * inverse - ten))
-            for m in range(close):
-                i = near[m]
-                dx, dy, dz = points[0, i] - x, points[1, i] - y, points[2, i] - z
-                exact = dx * dx + dy * dy + dz * dz
-                if exact + depths[d] * depths[d] < limit:
-                    row[i] = facing[i] * _near_vertical(exact, depths[d], radii[j], rings, ring_weights, cosines)
+            if close > 0 and depths[d] * depths[d] < limit:
+                _sum_near(close_square, lateral, close, depths[d] * depths[d], radii[j], rings, ring_weights, cosines, total)
+                rest = np.float32(limit - depths[d] * depths[d])
+                for m in range(close):
+                    if close_square[m] < rest:
+                        row[near[m]] = facing[near[m]] * scale * total[m]

@@ -33,6 +33,7 @@ from kneeload.subject.person import Subject
 Array = NDArray[np.float64]
 CONTRACT_YEARS = 2.0  # `LesionRisk.risk_24mo`
 GRADE_CUTS = (0.33, 0.66)  # MOAKS sizes, parts of the region
+KEPT = 64  # reference persons of a population whose hazards are kept, 0.7 MB each: most of the heights that people have
 _QUANTILES = (0.025, 0.5, 0.975)
 _BONES = tuple(np.array([r for r, name in enumerate(MOAKS_REGIONS) if name.startswith(bone) and name != "tibia_subspinous"]) for bone in ("femur", "tibia"))
 
@@ -176,7 +177,7 @@ def _hazard(load: BoneLoad, reference: BoneLoad, medial: tuple[str, float | None
     return hazard
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=KEPT)
 def reference_hazard(reference: BoneLoad, model: LesionModel) -> Array:
     """Return (S, 15) 1/year: hazard of each region of the reference person in each draw (read-only).
 
@@ -196,7 +197,7 @@ def reference_hazard(reference: BoneLoad, model: LesionModel) -> Array:
     return hazard
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=KEPT)
 def _baseline(reference: BoneLoad, medial: tuple[str, float | None], lateral: tuple[str, float | None], model: LesionModel) -> tuple[Array, Array]:
     """Return (S, 15) 1/year hazard at the reference load, and one over the risk that it gives."""
     hazard = reference_hazard(reference, model) * np.exp(_log_meniscus_ratio(medial, lateral, model))

@@ -38,8 +38,8 @@ def run_influence(points, normals, sources, source_normals, radii, depths):
     out = np.full((len(depths), len(sources), len(points)), np.nan, np.float32)
     chosen = np.arange(len(sources))[::-1].copy()
     fill_influence(np.ascontiguousarray(points.T), np.ascontiguousarray(normals.T), sources, source_normals, radii, chosen, depths, RINGS, RING_WEIGHTS,
-                   COSINES, out)
-    return np.swapaxes(out[:, ::-1], 1, 2)
+                   COSINES, chosen, out)
+    return np.swapaxes(out, 1, 2)
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
