@@ -67,6 +67,8 @@ class Case:
         moments_z: how far this person's knee extension and knee adduction moments lie above those of `activity`, in every activity of the day alike, in
             between-person standard deviations (no unit; `kneeload.spread` asks what a change does in people who move otherwise). A recording and a test
             rig have no such spread.
+        flexion_z: the same for knee flexion, no unit.
+        walking_speed_m_s: how fast this person walks where an activity does not say it, m/s; None = the natural speed of the source.
         interventions: names of the interventions that made this case, in order.
         baseline: the case before the first intervention, None for an untouched case.
         notes: what a reader must know about the interventions, a sentence each (a cane on the wrong side).
@@ -90,6 +92,8 @@ class Case:
     mcl_stretch_mm: float = 0.0
     gait_changes: tuple[GaitChange, ...] = ()
     moments_z: tuple[float, float] = (0.0, 0.0)
+    flexion_z: float = 0.0
+    walking_speed_m_s: float | None = None
     interventions: tuple[str, ...] = ()
     baseline: Case | None = None
     notes: tuple[str, ...] = ()
@@ -109,7 +113,7 @@ class Case:
     def day(self) -> tuple[Activity, ...]:
         """The activities that load this knee over a day: the case's own, then the rest of the person's usual day."""
         names = [name for name in self.day_activities if name != self.activity.name]
-        return tuple(_moved(activity, *self.moments_z) for activity in (self.activity, *(Activity(name=name) for name in names)))
+        return tuple(self._own(activity) for activity in (self.activity, *(Activity(name=name) for name in names)))
 
     def day_amounts(self) -> dict[str, float]:
         """How much of each activity of the day this knee does: cycles, for standing seconds (`kneeload.bone.day`)."""
@@ -120,10 +124,11 @@ class Case:
         notes = self.notes if note is None else (*self.notes, note)
         return replace(self, interventions=(*self.interventions, intervention), baseline=self.baseline or self, notes=notes, **changes)
 
-
-def _moved(activity: Activity, extension_z: float, adduction_z: float) -> Activity:
-    """Return the activity of a person whose moments lie so many standard deviations higher, within the 4 that an activity takes."""
-    if activity.name in WITHOUT_SPREAD or (extension_z == 0.0 and adduction_z == 0.0):
-        return activity
-    extension, adduction = activity.extension_moment_z + extension_z, activity.adduction_moment_z + adduction_z
-    return replace(activity, extension_moment_z=min(max(extension, -4.0), 4.0), adduction_moment_z=min(max(adduction, -4.0), 4.0))
+    def _own(self, activity: Activity) -> Activity:
+        """Return the activity as this person does it: at their speed, and with scores that lie as much higher, within the 4 that an activity takes."""
+        if self.walking_speed_m_s is not None and activity.name == "walking" and activity.speed_m_s is None:
+            activity = replace(activity, speed_m_s=self.walking_speed_m_s)
+        higher = dict(zip(("extension_moment_z", "adduction_moment_z", "flexion_z"), (*self.moments_z, self.flexion_z)))
+        if activity.name in WITHOUT_SPREAD or not any(higher.values()):
+            return activity
+        return replace(activity, **{name: min(max(getattr(activity, name) + z, -4.0), 4.0) for name, z in higher.items()})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
 import os
 import sys
@@ -23,15 +24,17 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from kneeload import commands, sweep_folder, warmup
-from kneeload.errors import InputError, KneeloadError
+from kneeload.errors import InputError, KneeloadError, did_you_mean
 
 if TYPE_CHECKING:
     from kneeload.case import Case
     from kneeload.plan import PlanResult, PlanSettings
     from kneeload.population.design import Design, Run
+    from kneeload.population.uncertainty import Uncertainty
     from kneeload.result import KneeResult
 
 BAD_INPUT, FAILED, STOPPED = 2, 1, 130
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # errors of a disk that takes nothing more, no sentence either
 _held = contextlib.ExitStack()  # the lock of the running job of a sweep
 _problems: list[KneeloadError] = []  # of the jobs of this process; raising them inside a job would make Hydra print its own words
 
@@ -54,6 +57,12 @@ class ClaimRunFolder(Callback):
         if not str(config.hydra.sweeper._target_).endswith(".BasicSweeper"):
             _claim(Path(config.hydra.sweep.dir), "hydra.sweep.dir")
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel to a process that runs jobs of a sweep, and prepare it on arrival."""
+        from kneeload import sweeper
+
+        return _arrived, tuple(sweeper.drivers[:1])
+
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Say that a job of a sweep runs, for those who would go on with it."""
         if (sweep := _sweep_of(config)) is not None:
@@ -61,10 +70,19 @@ class ClaimRunFolder(Callback):
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         """Say in the folder of a job of a sweep that it is whole."""
-        if _sweep_of(config) is not None:
-            fine = job_return.status is JobStatus.COMPLETED and not isinstance(job_return.return_value, sweep_folder.Failure)
-            sweep_folder.mark_finished(Path(config.hydra.runtime.output_dir), "ok" if fine else "failed")
+        problem = job_return._return_value
+        if _sweep_of(config) is not None and not (isinstance(problem, OSError) and problem.errno in _FULL):
+            failure = problem if isinstance(problem, sweep_folder.Failure) else None
+            fine = job_return.status is JobStatus.COMPLETED and failure is None
+            sweep_folder.mark_finished(Path(config.hydra.runtime.output_dir), "ok" if fine else "failed", bad_input=failure is not None and failure.bad_input)
         _held.close()
+
+
+def _arrived(driver: int | None = None) -> ClaimRunFolder:
+    from kneeload import sweeper
+
+    sweeper.work_for(driver)
+    return ClaimRunFolder()
 
 
 def _sweep_of(config: DictConfig) -> Path | None:
@@ -111,6 +129,8 @@ def _job(cfg: DictConfig) -> sweep_folder.Failure | None:
         write_failure(folder, str(error))
         return _failed(error)
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in _FULL:
+            raise
         write_failure(folder, f"The program broke off: {type(error).__name__}: {' '.join(str(error).split())}")
         if _sweep_of(HydraConfig.instance().cfg) is None:  # type: ignore[arg-type]
             raise
@@ -181,7 +201,9 @@ def _one_sentence(error: BaseException) -> str:
         return str(InputError(group or "configuration", where=group or "command line", got=option, allowed="one of " + ", ".join(known), why="kneeload has no other"))
     key = getattr(root, "full_key", None)
     if key and "is not in struct" in text:
-        return str(InputError("key", where="command line", got=key, allowed="one of the keys in `kneeload --help`", why="kneeload has no such setting"))
+        beside = getattr(root, "parent_node", None)
+        near = did_you_mean(key.rpartition(".")[2], list(beside) if isinstance(beside, DictConfig) else [])
+        return str(InputError("key", where="command line", got=key, allowed=f"one of the keys in `kneeload --help`{near}", why="kneeload has no such setting"))
     return f"The command line is not usable{f' at {key}' if key else ''}: {text}"
 
 
@@ -214,15 +236,25 @@ class _Composer:
         """Return a population study, how to run it, and its settings; the group `population` is not part of other configurations."""
         from kneeload.settings import population_from_config
 
-        chosen = [word.partition("=")[2] for word in overrides if word.startswith("population=")]
-        words = [word for word in overrides if not word.startswith("population=")]
-        return population_from_config(self._compose([f"+population={(chosen or ['default'])[-1]}", *words]))
+        return population_from_config(self._compose(_with_group("population", overrides)))
+
+    def uncertainty(self, overrides: Sequence[str]) -> tuple[Case, Uncertainty, dict[str, Any]]:
+        """Return a case, the study of its uncertainty, and its settings; the group `uncertainty` is not part of other configurations."""
+        from kneeload.settings import uncertainty_from_config
+
+        return uncertainty_from_config(self._compose(_with_group("uncertainty", overrides)))
 
     @staticmethod
     def _compose(words: Sequence[str]) -> DictConfig:
         _check_interventions(words)
         with hydra.initialize_config_module("kneeload.conf", version_base="1.3"):
             return hydra.compose("config", overrides=list(words))
+
+
+def _with_group(group: str, overrides: Sequence[str]) -> list[str]:
+    """The words with the group that other configurations do not have, its file `default` unless they name one."""
+    chosen = [word.partition("=")[2] for word in overrides if word.startswith(f"{group}=")]
+    return [f"+{group}={(chosen or ['default'])[-1]}", *(word for word in overrides if not word.startswith(f"{group}="))]
 
 
 case_of = _Composer()
@@ -281,7 +313,12 @@ def _end_of_sweep() -> None:
 def main() -> None:
     """Run the console command; exit code 0 = done, 2 = bad input (one sentence on stderr), 1 = the simulation failed."""
     if sys.argv[1:2] and sys.argv[1] in commands.COMMANDS:
-        raise SystemExit(_sub_command(sys.argv[1], sys.argv[2:]))
+        try:
+            code = _sub_command(sys.argv[1], sys.argv[2:])
+        except KeyboardInterrupt:
+            _complain("Stopped.")
+            code = STOPPED
+        raise SystemExit(code)
     if any(word.partition("=")[0] == "--resume" for word in sys.argv[1:]):
         from kneeload import sweeper
 
@@ -299,6 +336,10 @@ def main() -> None:
         raise SystemExit(_complain(_one_sentence(error))) from None
     except InputError as error:
         raise SystemExit(_complain(error)) from None
+    except OSError as full:
+        if full.errno not in _FULL:
+            raise
+        raise SystemExit(_complain(f"The run folder cannot be written: {(full.strerror or str(full)).lower()}.")) from None
     except KeyboardInterrupt:
         raise SystemExit(_stopped()) from None
     _end_of_sweep()

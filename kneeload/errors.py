@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 
 class KneeloadError(Exception):
     """Base of every error that kneeload raises on purpose."""
@@ -34,6 +37,13 @@ class ConvergenceError(KneeloadError, RuntimeError):
     """The mechanics found no equilibrium; the message names the activity and the frames."""
 
 
+def did_you_mean(got: object, known: Iterable[object]) -> str:
+    """Return " (did you mean 'x'?)" with the known name that is nearest to `got`; nothing if none is near, or if it is known."""
+    names = [str(name) for name in known]
+    near = [] if str(got) in names else get_close_matches(str(got), names, n=1)
+    return f" (did you mean {near[0]!r}?)" if near else ""
+
+
 def check_range(what: str, value: float, low: float, high: float, unit: str, *, where: str, why: str) -> float:
     """Return `value` as a float if it is finite and in [low, high] (both in `unit`), else raise InputError."""
     allowed = f"a number from {low:g} to {high:g} {unit}".rstrip()
@@ -45,5 +55,5 @@ def check_range(what: str, value: float, low: float, high: float, unit: str, *, 
 def check_choice(what: str, value: str, choices: tuple[str, ...], *, where: str, why: str) -> str:
     """Return `value` if it is one of `choices`, else raise InputError."""
     if value not in choices:
-        raise InputError(what, where=where, got=value, allowed="one of " + ", ".join(choices), why=why)
+        raise InputError(what, where=where, got=value, allowed="one of " + ", ".join(choices) + did_you_mean(value, choices), why=why)
     return value

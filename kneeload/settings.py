@@ -17,7 +17,7 @@ from kneeload.bone.model import BoneModel
 from kneeload.calibration.file import read_calibration
 from kneeload.case import AnatomySource, Case
 from kneeload.contact.model import ContactModel
-from kneeload.errors import InputError
+from kneeload.errors import InputError, did_you_mean
 from kneeload.forces.muscles import MuscleModel
 from kneeload.lesion.course_model import CourseModel
 from kneeload.lesion.course_plan import CoursePlan
@@ -31,6 +31,7 @@ from kneeload.subject.surface import LayerMaterial
 if TYPE_CHECKING:
     from kneeload.plan.limits import PlanSettings
     from kneeload.population.design import Design, Run
+    from kneeload.population.uncertainty import Uncertainty
     from kneeload.views.picture_settings import PictureSettings
 
 T = TypeVar("T")
@@ -114,8 +115,9 @@ def population_from_config(cfg: DictConfig) -> tuple[Design, Run, dict[str, Any]
 
     values = dict(_plain(cfg)["population"])
     settings, where, usual = dict(values), "population.distribution", Distribution()
-    given = dict(values.pop("distribution"))
-    pairs = {f"{a}:{b}": value for a, others in (given.pop("correlations", None) or {}).items() for b, value in (others or {}).items()}
+    given = dict(_mapping(values.pop("distribution"), where, "the numbers that describe people"))
+    correlations = _mapping(given.pop("correlations", None) or {}, f"{where}.correlations", "names, each with the names it is correlated with")
+    pairs = {f"{a}:{b}": value for a, others in correlations.items() for b, value in _mapping(others or {}, f"{where}.correlations.{a}", "names and correlations").items()}
     parts: dict[str, Any] = {"correlations": pairs}
     for name, value in given.items():
         kind = type(getattr(usual, name, None))
@@ -124,12 +126,34 @@ def population_from_config(cfg: DictConfig) -> tuple[Design, Run, dict[str, Any]
         parts[name] = _make(kind, value, f"{where}.{name}") if isinstance(value, dict) and kind in (Marginal, MeniscusShares) else value
     distribution = _make(Distribution, parts, where)
     output = values.pop("output", None)
+    if isinstance(output, bool | dict | list) or output == "":
+        raise InputError("output folder", where="population.output", got=output, allowed="a folder, or null for a new one below runs/", why="the table is written there")
     how = Run(output=None if output is None else Path(str(output)).expanduser(), engine=values.pop("engine"), workers=values.pop("workers", None), address=values.pop("address", "auto"))
     asked = values.pop("interventions")
     scenarios = tuple(scenario_of(item, f"population.interventions[{place}]") for place, item in enumerate(asked if isinstance(asked, list) else [asked]))
     activities = values.pop("activities")
     design = {**values, "activities": activities if isinstance(activities, list) else [activities], "scenarios": scenarios, "distribution": distribution, "base": case_from_config(cfg)}
     return _make(Design, design, "population"), how, settings
+
+
+def uncertainty_from_config(cfg: DictConfig) -> tuple[Case, Uncertainty, dict[str, Any]]:
+    """Return the case that a composed configuration with the group `uncertainty` describes, the study of it, and the settings of that group.
+
+    Raises:
+        InputError: a key that is unknown or a value that is missing or out of range.
+    """
+    from kneeload.population.uncertainty import Uncertainty  # only here: other commands draw no parameters
+
+    values = dict(_plain(cfg)["uncertainty"])
+    settings, output = dict(values), values.pop("output", None)
+    how = {**values, "priors": values.get("priors") or {}, "output": None if output is None else Path(str(output)).expanduser()}
+    return case_from_config(cfg), _make(Uncertainty, how, "uncertainty"), settings
+
+
+def _mapping(given: Any, where: str, what: str) -> dict[str, Any]:
+    if not isinstance(given, dict):
+        raise InputError(where.rpartition(".")[2], where=where, got=given, allowed=f"a mapping of {what}", why="`kneeload population --cfg` shows it as it is by default")
+    return given
 
 
 def _plain(cfg: DictConfig) -> dict[str, Any]:
@@ -144,7 +168,7 @@ def _make(cls: type[T], values: dict[str, Any], where: str) -> T:
     known = {item.name for item in fields(cls)}  # type: ignore[arg-type]
     for key in values:
         if key not in known:
-            raise InputError(f"key '{key}'", where=f"{where}.{key}", got=values[key], allowed="one of " + ", ".join(sorted(known)), why=f"{where} has no such setting")
+            raise InputError(f"key '{key}'", where=f"{where}.{key}", got=values[key], allowed="one of " + ", ".join(sorted(known)) + did_you_mean(key, known), why=f"{where} has no such setting")
     return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from kneeload.case import Case
     from kneeload.population.design import Design, Run
+    from kneeload.population.uncertainty import Uncertainty
 
 
 class CaseOf(Protocol):
@@ -19,6 +20,9 @@ class CaseOf(Protocol):
 
     def population(self, overrides: Sequence[str], /) -> tuple[Design, Run, dict[str, Any]]:
         """The study that the words describe, with keys of `population`, how to run it, and its settings as plain types."""
+
+    def uncertainty(self, overrides: Sequence[str], /) -> tuple[Case, Uncertainty, dict[str, Any]]:
+        """The case that the words describe, with keys of `uncertainty`, and the settings of that group, also as plain types."""
 
 
 SubCommand = Callable[[Sequence[str], CaseOf], int]  # from the words after the name to the exit code

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from kneeload.commands import CaseOf
 from kneeload.commands.parser import Parser, UsageError
-from kneeload.errors import KneeloadError
+from kneeload.errors import KneeloadError, did_you_mean
 from kneeload.output_folder import new_folder
 
 if TYPE_CHECKING:
@@ -45,7 +47,12 @@ def run(arguments: Sequence[str], case_of: CaseOf) -> int:
         return 0
     study = _compute(design, how, tuple(word for word in words if _key(word) not in _FREE), quiet=values.quiet)
     if not values.quiet:
-        _say(study)
+        try:
+            _say(study)
+            if sys.stdout is not None:
+                sys.stdout.flush()
+        except BrokenPipeError:  # nobody reads (`| head`): what follows goes nowhere, and the study is whole
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
@@ -57,10 +64,13 @@ def _check(word: str) -> None:
     key = _key(word)
     head = key.partition(".")[0]
     if head == "subject" and key not in _KEPT:
-        raise UsageError(f"'{word}' has no meaning for kneeload population, which draws people: see population.distribution.{key.partition('.')[2]} in `kneeload population --cfg`.")
+        raise UsageError(f"'{word}' has no meaning for kneeload population, which draws people: see population.distribution.{key.partition('.')[2]} in `kneeload population --cfg`"
+                         f"{did_you_mean(key, _KEPT)}.")
     if head not in _TAKEN:
         other = {"activity": ", whose activities are population.activities", "intervention": ", whose interventions are population.interventions"}.get(head, "")
-        raise UsageError(f"'{word}' has no meaning for kneeload population{other or ', which takes keys of ' + ', '.join(_TAKEN)}.")
+        raise UsageError(f"'{word}' has no meaning for kneeload population{other or ', which takes keys of ' + ', '.join(_TAKEN)}{did_you_mean(head, _TAKEN)}.")
+    if key.startswith("population.distribution") and word.replace(" ", "").endswith("={}"):
+        raise UsageError(f"'{word}' would change nothing: {key}=null leaves out all of it, and {key}.<name>=... changes a part.")
 
 
 def _words_of(folder: Path) -> list[str]:
@@ -74,14 +84,14 @@ def _compute(design: Design, how: Run, words: tuple[str, ...], *, quiet: bool) -
     from kneeload.population.run import run_population
 
     folder = how.output or new_folder("population")
-    shown = not quiet and sys.stderr.isatty()
+    shown = not quiet and sys.stderr is not None and sys.stderr.isatty()
     try:
         return run_population(design, folder, engine=_engine(how), words=words, progress=_progress if shown else None)
     except KeyboardInterrupt:
         raise KneeloadError(f"The study in {folder} was stopped; `kneeload population population.output={folder}` goes on with it") from None
     finally:
         if shown:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
+            _show("")
 
 
 def _engine(how: Run) -> EngineOf:
@@ -91,9 +101,15 @@ def _engine(how: Run) -> EngineOf:
 
 
 def _progress(now: Progress) -> None:
+    rate = f", {now.per_second:.1f} per second" if now.per_second else ""
     left = "" if now.left_s is None else f", {_time(now.left_s)} left"
     failed = f", {now.failed} rows failed" if now.failed else ""
-    print(f"\r\033[K{now.done:,}/{now.size:,} people, {now.per_second:.1f} per second{left}{failed}", end="", file=sys.stderr, flush=True)
+    _show(f"{now.done:,}/{now.size:,} people{rate}{left}{failed}")
+
+
+def _show(line: str) -> None:
+    with contextlib.suppress(OSError):  # the terminal was closed: the study goes on without it
+        print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)
 
 
 def _time(seconds: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kneeload.case import Case
-from kneeload.errors import InputError
+from kneeload.errors import InputError, did_you_mean
 from kneeload.interventions import aids, body, bone, devices, footwear, gait, habits, strength
 from kneeload.interventions.aids import cane, walking_poles
 from kneeload.interventions.body import weight_loss
@@ -29,11 +29,12 @@ def apply(case: Case, name: str, parameters: dict[str, Any]) -> Case:
     """
     refuse_reference(name)
     if name not in INTERVENTIONS:
-        raise InputError("intervention", where="intervention", got=name, allowed="one of " + ", ".join(INTERVENTIONS), why="kneeload has no other")
+        raise InputError("intervention", where="intervention", got=name, allowed="one of " + ", ".join(INTERVENTIONS) + did_you_mean(name, INTERVENTIONS), why="kneeload has no other")
     known = list(INTERVENTIONS[name].apply.__kwdefaults__ or {})
     for key in parameters:
         if key not in known:
-            raise InputError(f"key '{key}'", where=f"intervention.{name}.{key}", got=parameters[key], allowed="one of " + ", ".join(known), why=f"{name} has no such setting")
+            raise InputError(f"key '{key}'", where=f"intervention.{name}.{key}", got=parameters[key], allowed="one of " + ", ".join(known) + did_you_mean(key, known),
+                             why=f"{name} has no such setting")
     return INTERVENTIONS[name].apply(case, **parameters)
 
 

@@ -123,7 +123,7 @@ def _seconds_of_one(case: Case, name: str) -> float:
 
 
 def _cycle_s(case: Case, name: str) -> float:
-    own = case.activity if case.activity.name == name else Activity(name=name)
+    own = next((item for item in case.day() if item.name == name), Activity(name=name))
     subject: Subject = case.subject
     return 1.0 / motion_for(own, subject, case.gait_changes).cycles_per_second
 

@@ -12,7 +12,7 @@ from typing import Any
 from kneeload import interventions
 from kneeload.bone.day import DAY_ACTIVITIES
 from kneeload.case import Case
-from kneeload.errors import InputError, check_choice, check_range
+from kneeload.errors import InputError, check_choice, did_you_mean
 from kneeload.kernels.cache import source_hash
 from kneeload.population.distribution import SOURCES, Distribution
 from kneeload.remembered import sources_hash
@@ -79,9 +79,10 @@ class Design:
             value, least = getattr(self, name), int(name != "seed")
             if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
                 raise InputError(name.replace("_", " "), where=f"population.{name}", got=value, allowed=f"a whole number from {least} to {most}", why=f"it is needed to draw people by {self.sampler}")
-        known = set(self.activities) <= set(DAY_ACTIVITIES) and len(set(self.activities)) == len(self.activities) > 0
-        if not known:
-            raise InputError("activities", where="population.activities", got=list(self.activities), allowed=f"one or more of {', '.join(DAY_ACTIVITIES)}, each once",
+        names = list(map(str, self.activities))
+        if not set(names) <= set(DAY_ACTIVITIES) or not names or len(set(names)) < len(names):
+            near = "".join(did_you_mean(name, DAY_ACTIVITIES) for name in names)
+            raise InputError("activities", where="population.activities", got=list(self.activities), allowed=f"one or more of {', '.join(DAY_ACTIVITIES)}, each once{near}",
                              why="dose and risk are told for these")
         names = [item.name for item in self.scenarios]
         if not names or len(set(names)) < len(names):
@@ -158,8 +159,8 @@ class Run:
 
     def __post_init__(self) -> None:
         check_choice("engine", self.engine, ENGINES, where="population.engine", why="these share out the work")
-        if self.workers is not None:
-            check_range("workers", self.workers, 1, 1024, "", where="population.workers", why="each is a process")
+        if self.workers is not None and (isinstance(self.workers, bool) or not isinstance(self.workers, int) or not 1 <= self.workers <= 1024):
+            raise InputError("workers", where="population.workers", got=self.workers, allowed="a whole number from 1 to 1024", why="each is a process")
         host, _, port = str(self.address).rpartition(":")
         if self.address != "auto" and not (host and "/" not in host and port.isdigit() and 0 < int(port) < 65536):
             raise InputError("address", where="population.address", got=self.address, allowed="auto or host:port", why="the driver joins a Ray cluster there, from a machine that is part of it")

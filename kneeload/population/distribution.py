@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from kneeload.errors import InputError, check_choice, check_range
+from kneeload.errors import InputError, check_choice, check_range, did_you_mean
 
 Array = NDArray[np.float64]
 LATENTS: tuple[str, ...] = (
@@ -23,15 +23,18 @@ LATENTS: tuple[str, ...] = (
 """The numbers drawn for each person, each uniform from 0 to 1 on its own; a correlation names two of them. A higher number of a wear or a
 meniscus is a more damaged one, and `sex` is female below the share of women. New ones come last: the order is part of a design."""
 PLATES: tuple[str, ...] = ("femur", "tibia_medial", "tibia_lateral", "patella")
+ALIGNMENT: tuple[str, ...] = ("mpta", "ldfa", "joint_line_convergence")
 _TOGETHER = 0.43  # middle of 0.08 to 0.78 between plates, Eckstein 2001
 CORRELATIONS: Mapping[str, float] = {
-    "mpta:ldfa": 0.35,
-    "medial_slope:lateral_slope": 0.5,
+    "sex:ldfa": 0.4, "mpta:ldfa": 0.35,
+    "medial_slope:lateral_slope": 0.3,
     "bmi:steps": -0.3,
     **{f"{a}_thickness:{b}_thickness": _TOGETHER for i, a in enumerate(PLATES) for b in PLATES[i + 1:]},
     "mpta:medial_meniscus": -0.15, "ldfa:medial_meniscus": 0.1, "joint_line_convergence:medial_meniscus": 0.14, "bmi:medial_meniscus": 0.39,
-    "mpta:tibia_medial_wear": -0.11, "ldfa:tibia_medial_wear": 0.07, "joint_line_convergence:tibia_medial_wear": 0.1,
-    "mpta:tibia_lateral_wear": 0.11, "ldfa:tibia_lateral_wear": -0.07, "joint_line_convergence:tibia_lateral_wear": -0.1,
+    "mpta:lateral_meniscus": 0.16, "ldfa:lateral_meniscus": -0.11, "joint_line_convergence:lateral_meniscus": -0.15,
+    "mpta:tibia_medial_wear": -0.24, "ldfa:tibia_medial_wear": 0.16, "joint_line_convergence:tibia_medial_wear": 0.22,
+    "mpta:tibia_lateral_wear": 0.17, "ldfa:tibia_lateral_wear": -0.12, "joint_line_convergence:tibia_lateral_wear": -0.16,
+    "medial_meniscus:tibia_medial_wear": 0.29, "lateral_meniscus:tibia_lateral_wear": 0.32,
 }
 """Correlation of the normal scores of two drawn numbers, no unit; every pair that is not here is independent."""
 
@@ -125,7 +128,8 @@ class Distribution:
         extrusion_mm: of a meniscus that is extruded or torn at its root, mm.
         steps_per_day, stair_flights_per_day, standing_hours_per_day, chair_rises_per_day: habits, per day.
         speed_heights_per_s: walking speed, body heights per second.
-        extension_moment_z, adduction_moment_z, flexion_z: scores of `kneeload.motion.activity.Activity`, between-person standard deviations.
+        extension_moment_z, adduction_moment_z, flexion_z: scores of `kneeload.motion.activity.Activity`, between-person standard deviations, in every
+            activity of the day alike (`Case.moments_z`).
         correlations: "a:b" -> correlation of the normal scores of two of `LATENTS`, no unit.
     """
 
@@ -172,6 +176,8 @@ class Distribution:
         Raises:
             InputError: a name that is not drawn, or correlations that cannot be together.
         """
+        for pair, value in self.correlations.items():
+            check_range("correlation", value, -0.999, 0.999, "", where=f"population.distribution.correlations.{pair}", why="it is one of two different numbers")
         return _factor(tuple(sorted(self.correlations.items())))
 
 
@@ -181,8 +187,8 @@ def _factor(pairs: tuple[tuple[str, float], ...]) -> Array:
     for pair, value in pairs:
         names = pair.split(":")
         if len(names) != 2 or names[0] == names[1] or not set(names) <= set(LATENTS):
-            raise InputError("pair of a correlation", where=where, got=pair, allowed="two different names with a colon between, of " + ", ".join(LATENTS), why="only these are drawn")
-        check_range("correlation", value, -0.999, 0.999, "", where=f"{where}.{pair}", why="it is one of two different numbers")
+            raise InputError("pair of a correlation", where=where, got=pair, allowed="two different names with a colon between, of " + ", ".join(LATENTS) + "".join(did_you_mean(name, LATENTS) for name in names),
+                             why="only these are drawn")
         i, j = (LATENTS.index(name) for name in names)
         if matrix[i, j] not in (0.0, value):
             raise InputError("correlation", where=f"{where}.{pair}", got=value, allowed=f"the same as that of the pair in the other order, {matrix[i, j]:g}", why="both are one pair")
@@ -197,7 +203,10 @@ def _factor(pairs: tuple[tuple[str, float], ...]) -> Array:
 
 
 _ASSUMED_WEAR = "assumption, half to double"
-_VARUS = "from the odds ratio of varus as a correlation with varus (Digby 1983), shared among its parts"
+_VARUS = "odds ratio of varus as a correlation with varus (Digby 1983), shared among its parts"
+_CT = "586 CT of Caucasian adults (Coronal and sagittal alignment of the lower limb in Caucasians: analysis of a 3D CT database)"
+_CREMA = "knees of the MOST study (Crema 2012, doi 10.1148/radiol.12110986)"
+_PER_DEGREE = "per degree as a correlation with varus (logistic liability), shared among its parts"
 SOURCES: Mapping[str, str] = {
     "women_share": "choice",
     "male_height_m": "US adults 2015-2018 (Vital Health Stat 3(46)); SD 0.065 to 0.075",
@@ -222,12 +231,19 @@ SOURCES: Mapping[str, str] = {
     "extension_moment_z": "by definition",
     "adduction_moment_z": "by definition, less what the spread of alignment adds",
     "flexion_z": "nobody differs: its correlation with the extension moment is not published (0 to 1)",
-    "mpta:ldfa": "what HKA = 180 + MPTA - LDFA - convergence leaves of 2 SD = 5.1 degrees of HKA in the Iwaki cohort (normative alignment)",
-    "medial_slope:lateral_slope": "assumption, 0.2 to 0.7",
+    "sex:ldfa": f"85.6 degrees in women, 86.8 in men, SD 1.87, MPTA alike: {_CT}",
+    "mpta:ldfa": f"what HKA = 180 + MPTA - LDFA - convergence leaves of 2 SD = 5.1 degrees of HKA in the Iwaki cohort (normative alignment); 0.40 likewise in {_CT}",
+    "medial_slope:lateral_slope": f"SDs of 3.21 and 3.17 degrees, of the whole plateau 2.58, if that is their mean: {_CT}; poor in 55 MRI (Hashemi 2008, doi 10.2106/JBJS.G.01358)",
     "bmi:steps": "-0.30 in 109 adults (Tudor-Locke 2001, Int J Obes 25:1571)",
     **{pair: "middle of 0.08 to 0.78 (Eckstein 2001, Osteoarthritis Cartilage 9:101)" for pair in CORRELATIONS if pair.count("_thickness") == 2},
     "bmi:medial_meniscus": "odds ratio 3.04 of obesity (Ann Rheum Dis 2011;70:1733) as a correlation (Digby 1983, Biometrics 39:753)",
-    **{pair: f"{_VARUS}: 2.00 (Ann Rheum Dis 2011;70:1733)" for pair in CORRELATIONS if pair.endswith(":medial_meniscus") and not pair.startswith("bmi")},
-    **{pair: "odds ratio 1.15 per degree of varus or valgus (assumption, 1.0 to 1.3), shared among its parts" for pair in CORRELATIONS if pair.endswith("_wear")},
+    **{f"{part}:medial_meniscus": f"{_VARUS}: 2.00 (Ann Rheum Dis 2011;70:1733)" for part in ALIGNMENT},
+    **{f"{part}:lateral_meniscus": f"{_VARUS}: 2.2 of valgus for lateral extrusion, 2106 {_CREMA}" for part in ALIGNMENT},
+    **{f"{part}:tibia_medial_wear": f"odds ratio 1.38 (1.19 to 1.59) {_PER_DEGREE}: new medial damage in 30 months (Sharma 2013, Ann Rheum Dis 72:235); that what is new is spread like what is there is an assumption"
+       for part in ALIGNMENT},
+    **{f"{part}:tibia_lateral_wear": f"odds ratio 1.26 (1.0 to 1.56) {_PER_DEGREE}: 2.5 for more than 3 degrees of valgus (Felson 2013, doi 10.1002/art.37726), taken as 4 degrees (assumption)"
+       for part in ALIGNMENT},
+    "medial_meniscus:tibia_medial_wear": f"odds ratio 1.8 of damage for extrusion beside that of varus, which both share, 2116 {_CREMA}",
+    "lateral_meniscus:tibia_lateral_wear": f"odds ratio 2.0 of damage for extrusion beside that of valgus, which both share, 2106 {_CREMA}",
 }
 """Where each number of the default distribution is from, by field or pair of a correlation. A correlation that is not there is 0 (assumption)."""

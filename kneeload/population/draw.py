@@ -135,12 +135,12 @@ def _possible(design: Design, index: int, values: dict[str, Any]) -> Person:
 
 def _case(design: Design, values: dict[str, Any]) -> Case:
     plain = {name: str(value) if isinstance(value, np.str_ | str) else None if np.isnan(value) else float(value) for name, value in values.items()}
-    walk = {name: plain.pop(name) for name in ("speed_m_s", "extension_moment_z", "adduction_moment_z", "flexion_z")}
+    speed, extension, adduction, flexion = (plain.pop(name) for name in ("speed_m_s", "extension_moment_z", "adduction_moment_z", "flexion_z"))
     scale = CartilageThicknessScale(**{plate: plain.pop(plate) for plate in PLATES})  # type: ignore[arg-type]
     subject: Subject = replace(design.base.subject, cartilage_thickness_scale=scale, **plain)  # type: ignore[arg-type]
-    walking = Activity(name="walking", **walk)  # type: ignore[arg-type]
-    main = walking if design.activities[0] == "walking" else replace(walking, name=design.activities[0], speed_m_s=None)
-    return replace(design.base, subject=subject, activity=main, day_activities=design.activities)
+    own = Activity(name="walking", speed_m_s=speed, extension_moment_z=extension, adduction_moment_z=adduction, flexion_z=flexion)  # type: ignore[arg-type]
+    return replace(design.base, subject=subject, activity=Activity(name=design.activities[0]), day_activities=design.activities, walking_speed_m_s=own.speed_m_s,
+                   moments_z=(own.extension_moment_z, own.adduction_moment_z), flexion_z=own.flexion_z)  # habits: the same in every activity of the day
 
 
 def check_people(design: Design) -> None:

@@ -8,6 +8,7 @@ import fcntl
 import hashlib
 import json
 import os
+import platform
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -17,7 +18,7 @@ from typing import Any, Self
 from kneeload.errors import InputError, KneeloadError
 from kneeload.population.design import Design, sources_of
 from kneeload.population.rows import Layout
-from kneeload.population.tables import people_of, rows_in
+from kneeload.population.tables import counts_in, people_of
 
 MANIFEST, JOURNAL, LOCK = "manifest.json", "shards.jsonl", "lock"
 _AGAIN = "what is written is kept, and the same command goes on with it"
@@ -70,6 +71,8 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
         found = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(found, dict) or not isinstance(found.get("design"), dict):
             raise ValueError("it has no design")
+        if not isinstance(found.get("words", []), list):
+            raise ValueError("its words are no list")
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as problem:
@@ -78,7 +81,14 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
 
 
 class Folder:
-    """The folder of one study, held by one process. Used inside `with`."""
+    """The folder of one study, held by one process. Used inside `with`.
+
+    Attributes:
+        where: key or flag that names the folder, for errors.
+        journal: name of the journal.
+    """
+
+    where, journal = "population.output", JOURNAL
 
     def __init__(self, path: Path, design: Design, layout: Layout, words: tuple[str, ...] = ()) -> None:
         self.path, self._design, self._layout, self._words = path, design, layout, words
@@ -89,12 +99,12 @@ class Folder:
     def __enter__(self) -> Self:
         try:
             self._open()
-        except InputError:
+        except KneeloadError:
             self._close()
             raise
         except OSError as problem:
             self._close()
-            raise InputError("output folder", where="population.output", got=str(self.path), allowed="a folder that can be written", why=_reason(problem)) from None
+            raise InputError("output folder", where=self.where, got=str(self.path), allowed="a folder that can be written", why=_reason(problem)) from None
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -124,11 +134,7 @@ class Folder:
                     sha256=hashlib.sha256(data).hexdigest(), fields_sha256=fields_sha256)
         with _full_disk(self.path):
             write_whole(self.path / done.file, data)
-            assert self._journal is not None
-            line = (json.dumps(asdict(done)) + "\n").encode()
-            if os.write(self._journal, line) < len(line):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            os.fsync(self._journal)
+            self._append(asdict(done))
         self._count(done)
 
     def write_manifest(self, status: str) -> None:
@@ -153,7 +159,8 @@ class Folder:
             "seeds": {"design": self._design.seed, "person": "column seed: 64 bits of numpy.random.SeedSequence(seed, spawn_key=(person,))"},
             "files": {"name": shard_name(0).replace("00000", "<number>"), "first_person": "number x shard_size", "journal": JOURNAL},
             "columns": dict(self._layout.columns), "fields": [{"activity": activity, "surface": surface, "triangles": dict(sizes)} for (activity, surface), sizes in self._layout.fields.items()],
-            "versions": {"numpy": numpy.__version__, "scipy": scipy.__version__, "numba": numba.__version__, "pyarrow": pyarrow.__version__},
+            "models": repr(self._design.base), "machine": f"{platform.system()} {platform.machine()}",
+            "versions": {"python": platform.python_version(), "numpy": numpy.__version__, "scipy": scipy.__version__, "numba": numba.__version__, "pyarrow": pyarrow.__version__},
             "note": "Synthetic people. Information for research and teaching; not a diagnosis.",
         }
 
@@ -165,7 +172,7 @@ class Folder:
         except OSError as problem:
             if problem.errno not in (errno.EWOULDBLOCK, errno.EACCES):
                 raise
-            raise InputError("output folder", where="population.output", got=str(self.path), allowed="a folder that no other run is writing to", why="another process works on this study") from None
+            raise InputError("output folder", where=self.where, got=str(self.path), allowed="a folder that no other run is writing to", why="another process works on this study") from None
         before = read_manifest(self.path)
         if before is None:
             self._new()
@@ -174,7 +181,7 @@ class Folder:
             self._words = self._words or tuple(before.get("words", ()))
         for left in self.path.glob("*.part"):
             left.unlink()
-        self._journal = os.open(self.path / JOURNAL, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        self._journal = os.open(self.path / self.journal, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         size = os.fstat(self._journal).st_size
         if size and os.pread(self._journal, 1, size - 1) != b"\n":
             os.write(self._journal, b"\n")  # the line before was cut off by a crash: it stays unreadable, and its shard is made again
@@ -182,7 +189,7 @@ class Folder:
     def _new(self) -> None:
         strange = sorted(path.name for path in self.path.iterdir() if path.name not in (LOCK,) and path.suffix != ".part")
         if strange:
-            raise InputError("output folder", where="population.output", got=str(self.path), allowed="a new or empty folder, or that of an unfinished study",
+            raise InputError("output folder", where=self.where, got=str(self.path), allowed="a new or empty folder, or that of an unfinished study",
                              why=f"it holds {strange[0]} and no manifest")
         self.write_manifest("unfinished")
 
@@ -191,11 +198,11 @@ class Folder:
         for key in dict.fromkeys((*now, *before)):
             if now.get(key) != before.get(key):
                 what = _differing(before.get(key), now.get(key), key)
-                raise InputError("study", where="population.output", got=str(self.path), allowed="a new folder, or the same settings as before", why=f"this folder was begun with another design: {what}")
+                raise InputError("study", where=self.where, got=str(self.path), allowed=f"a new folder, the same settings as before, or {self.where} alone", why=f"this folder was begun with another design: {what}")
 
     def _lines(self) -> list[Done]:
         found = []
-        for line in (self.path / JOURNAL).read_text(encoding="utf-8", errors="replace").splitlines():
+        for line in (self.path / self.journal).read_text(encoding="utf-8", errors="replace").splitlines():
             with contextlib.suppress(ValueError, TypeError):  # cut off by a crash
                 item = Done(**json.loads(line))
                 if 0 <= item.shard < self._design.shards and item.file == shard_name(item.shard):
@@ -212,11 +219,20 @@ class Folder:
             data = (self.path / item.file).read_bytes()
         except OSError:
             return False
-        return len(data) == item.size and hashlib.sha256(data).hexdigest() == item.sha256 and rows_in(data) == rows
+        counts = (rows, item.failed, item.resampled * len(self._design.scenarios))
+        return len(data) == item.size and hashlib.sha256(data).hexdigest() == item.sha256 and counts_in(data) == counts
 
     def _count(self, item: Done) -> None:
         for name, value in (("shards", 1), ("people", item.people), ("rows", item.rows), ("failed", item.failed), ("resampled", item.resampled)):
             self.counts[name] += value
+
+    def _append(self, *items: Mapping[str, Any]) -> None:
+        """Write lines to the journal and wait until the disk has them."""
+        assert self._journal is not None
+        lines = "".join(json.dumps(item) + "\n" for item in items).encode()
+        if os.write(self._journal, lines) < len(lines):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.fsync(self._journal)
 
     def _close(self) -> None:
         for handle in (self._journal, self._lock):
@@ -255,6 +271,8 @@ def _full_disk(folder: Path) -> Iterator[None]:
 
 
 def _reason(problem: OSError) -> str:
+    if problem.errno in (errno.EEXIST, errno.ENOTDIR):
+        return "a file, or a link to nowhere, is in its place"
     return "the disk is full" if problem.errno in (errno.ENOSPC, errno.EDQUOT) else (problem.strerror or str(problem)).lower()
 
 

@@ -16,7 +16,7 @@ from kneeload.motion.activity import Activity
 from kneeload.population.design import Design, Scenario
 from kneeload.population.draw import Person, people
 from kneeload.result import KneeResult, compartment_dose
-from kneeload.simulate import reference_case, reference_load, simulate
+from kneeload.simulate import simulate_alone
 
 Row = dict[str, Any]
 Fields = dict[tuple[str, str], NDArray[np.float32]]  # (activity, surface) -> (triangles,) MPa, largest pressure over the cycle
@@ -25,7 +25,6 @@ WHOLE = ("person", "resampled")
 SEED = "seed"
 OK, FAILED = "ok", "failed"
 _PARTS = ("loads", "contact", "bone", "lesion", "pain", "change")
-_SCORES = ("speed_m_s", "extension_moment_z", "adduction_moment_z", "flexion_z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +136,9 @@ def _head(person: Person) -> Row:
     if person.case is not None:
         subject = person.case.subject
         row |= {f"subject.{name}": value for name, value in _flat(asdict(subject))} | {"subject.bmi": subject.bmi, "subject.hka_deg": subject.hka_deg}
-        row |= {"activity": person.case.activity.name, **{f"activity.{name}": getattr(person.case.activity, name) for name in _SCORES}}
+        extension, adduction = person.case.moments_z
+        row |= {"activity": person.case.activity.name, "activity.speed_m_s": person.case.walking_speed_m_s, "activity.extension_moment_z": extension,
+                "activity.adduction_moment_z": adduction, "activity.flexion_z": person.case.flexion_z}
     return row
 
 
@@ -149,11 +150,11 @@ def _figures(design: Design, case: Case, scenario: Scenario, before: dict[str, K
     for activity in design.activities if case.contact is None else design.activities[:1]:  # with contact one simulation has the whole day
         own = case.activity if activity == case.activity.name else Activity(name=activity)
         if activity not in before:
-            before[activity] = _simulated(replace(case, activity=own))
+            before[activity] = simulate_alone(replace(case, activity=own))
         result = before[activity]
         if scenario.steps:
             now = replace(changed, activity=own, baseline=None)
-            result = replace(_simulated(now), before=before[activity], case=now)
+            result = replace(simulate_alone(now), before=before[activity], case=now)
         row |= _numbers(result, "" if activity == design.activities[0] else f"activities.{activity}.")
         fields |= _fields(design, result)
     if case.contact is not None:
@@ -161,12 +162,6 @@ def _figures(design: Design, case: Case, scenario: Scenario, before: dict[str, K
             turned = replace(result, case=replace(result.case, activity=Activity(name=activity)), before=None)
             row |= {f"activities.{activity}.{name}": value for part in ("loads", "contact") for name, value in _flat(turned.numbers()[part], part)}
     return row, fields
-
-
-def _simulated(case: Case) -> KneeResult:
-    if case.contact is not None:
-        reference_load(reference_case(case))  # now, and not in a thread beside the case: the cores are busy with other people
-    return simulate(case)
 
 
 def _numbers(result: KneeResult, prefix: str) -> Row:

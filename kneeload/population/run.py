@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from kneeload.errors import KneeloadError
 from kneeload.population.design import Design
 from kneeload.population.draw import check_people
 from kneeload.population.engine import Engine, LocalEngine
-from kneeload.population.fields import FieldStore, digest
+from kneeload.population.fields import FieldStore
 from kneeload.population.folder import Folder
 from kneeload.population.rows import FAILED, Layout, Piece, PieceFigures, layout_of
 from kneeload.population.tables import parquet, people_of, require_packages
@@ -34,8 +35,8 @@ class Progress:
     Attributes:
         done, size: people.
         failed: rows with status failed.
-        per_second: people per second since this process began, no unit of time left out; 0 at the start.
-        left_s: seconds that are left at this rate, None at the start.
+        per_second: people per second of late, without what was there before and without the start of the workers; 0 while that is not known yet.
+        left_s: seconds that are left at this rate, None while it is not known.
     """
 
     done: int
@@ -43,6 +44,20 @@ class Progress:
     failed: int
     per_second: float
     left_s: float | None
+
+
+class _Pace:
+    """People per second over the last pieces. The first ones tell nothing: workers start, and then all finish at about the same time."""
+
+    def __init__(self, slots: int) -> None:
+        self._seen: deque[tuple[float, int]] = deque(maxlen=16 * slots)
+        self._few = 2 * slots
+
+    def per_second(self, now: float, done: int) -> float:
+        """Take note that so many people are done at a time, s, and return the rate; 0 if it is not known yet."""
+        self._seen.append((now, done))
+        begin, before = self._seen[0]
+        return (done - before) / max(now - begin, 1e-9) if len(self._seen) > self._few else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +130,7 @@ def run_population(design: Design, folder: Path, *, engine: EngineOf | None = No
     layout = layout_of(design)
     with Folder(folder, design, layout, words) as kept:
         store = _store(design, layout, kept)
-        whole = kept.done() if store is None else kept.done(lambda item: digest(store.read(item.first, item.people)) == item.fields_sha256)
+        whole = kept.done() if store is None else kept.done(lambda item: store.whole(item.first, item.people, item.fields_sha256))
         before = kept.counts["people"]
         begin = time.monotonic()
         if len(whole) < design.shards:
@@ -148,8 +163,8 @@ def _pieces(design: Design, whole: set[int], size: int) -> Iterator[Piece]:
 
 def _compute(design: Design, layout: Layout, engine: Engine, kept: Folder, store: FieldStore | None, pieces: Iterator[Piece], progress: Callable[[Progress], object] | None) -> None:
     opened: dict[int, _Open] = {}
-    under_way, begin, done, failed = 0, time.monotonic(), 0, 0
-    noted, before = begin, kept.counts["people"]
+    under_way, done, failed = 0, 0, 0
+    noted, before, pace = time.monotonic(), kept.counts["people"], _Pace(engine.slots)
     while True:
         for piece in pieces:
             opened.setdefault(piece.shard, _Open(left=people_of(design, piece.shard)[1]))
@@ -170,8 +185,8 @@ def _compute(design: Design, layout: Layout, engine: Engine, kept: Folder, store
             _keep(design, layout, kept, store, found.piece.shard, opened.pop(found.piece.shard))
         now = time.monotonic()
         if progress is not None:
-            rate = done / max(now - begin, 1e-9)
-            progress(Progress(done=before + done, size=design.size, failed=failed, per_second=rate, left_s=(design.size - before - done) / rate))
+            rate, left = pace.per_second(now, done), design.size - before - done
+            progress(Progress(done=before + done, size=design.size, failed=failed, per_second=rate, left_s=left / rate if rate else None if left else 0.0))
         if now - noted > MANIFEST_EVERY_S:
             kept.write_manifest("unfinished")
             noted = now

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kneeload.errors import InputError
 from kneeload.population.design import Design
-from kneeload.population.rows import Layout
+from kneeload.population.rows import FAILED, Layout
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -58,12 +58,13 @@ def parquet(design: Design, layout: Layout, shard: int, rows: Sequence[Sequence[
     return out.getvalue().to_pybytes()
 
 
-def rows_in(data: bytes) -> int | None:
-    """Rows that the footer of a file promises, None if it has no whole footer."""
+def counts_in(data: bytes) -> tuple[int, int, int] | None:
+    """Rows of a file, those of them that failed, and the sum of `resampled` over them; None if it cannot be read."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        return int(pq.read_metadata(pa.BufferReader(data)).num_rows)
-    except (pa.ArrowException, OSError):
+        table = pq.read_table(pa.BufferReader(data), columns=["status", "resampled"])
+        return table.num_rows, table["status"].to_pylist().count(FAILED), sum(table["resampled"].to_pylist())
+    except (pa.ArrowException, OSError, KeyError):
         return None

@@ -46,7 +46,7 @@ class Workers:
             # Code that a process has just compiled and the same code read from the disk may differ in the last bit (which copy of an inlined
             # function is called), so workers only read. If this fails they compile for themselves.
             subprocess.run([sys.executable, "-m", "kneeload.cli", "warmup"], stdout=subprocess.DEVNULL, check=False)
-        with _single_threaded():  # inherited by the processes, which start with their first piece of work
+        with _single_threaded(), _deaf_to_ctrl_c():  # inherited by the processes, which start with their first piece of work
             for _ in range(self._count):
                 self._pool.submit(os.getpid)
         return self
@@ -100,6 +100,16 @@ def _end_with_parent() -> None:
     if parent is not None:
         wait([parent.sentinel])
         os._exit(1)
+
+
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Processes that are started inside hear no Ctrl-C from their first moment on, imports included; this one hears it afterwards."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -26,6 +26,14 @@ def test_a_person_is_the_same_in_any_part_of_the_population(sampler: str) -> Non
     assert list(people(replace(design, seed=2), 0, 3)) != whole[:3]
 
 
+def test_seeds_of_people_are_even_and_their_own() -> None:
+    from scipy import stats
+
+    seeds = np.array([person.seed for person in people(Design(size=2000), 0, 2000)], dtype=np.uint64)
+    assert len(set(seeds.tolist())) == 2000 and stats.kstest(seeds / 2.0**64, "uniform").pvalue > 0.01
+    assert abs(np.corrcoef(seeds[1:] / 2.0**64, seeds[:-1] / 2.0**64)[0, 1]) < 0.06
+
+
 def test_another_size_is_the_same_people_by_sobol_and_others_by_latin_hypercube() -> None:
     sobol, cube = (Design(size=16, sampler=sampler) for sampler in ("sobol", "latin_hypercube"))
     assert list(people(replace(sobol, size=50), 0, 16)) == list(people(sobol, 0, 16))
@@ -44,7 +52,7 @@ def test_what_is_not_drawn_is_that_of_the_base() -> None:
     design = Design(size=4, base=Case(subject=Subject(side="left"), contact=None))
     for person in people(design, 0, 4):
         assert person.case.subject.side == "left" and person.case.contact is None and person.case.activity.name == "walking"
-        assert person.case.activity.speed_m_s / person.case.subject.height_m == pytest.approx(0.714, abs=0.3)
+        assert person.case.walking_speed_m_s / person.case.subject.height_m == pytest.approx(0.714, abs=0.3)
         assert person.case.subject.height_m == round(person.case.subject.height_m, 2)
 
 

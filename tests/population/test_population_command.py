@@ -72,7 +72,13 @@ def test_settings_are_printed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("words", "expected"), [
-    (("population.sise=3",), ("population.sise",)), (("population.size=many",), ("population.size", "'many'")), (("population.size=0",), ("population.size",)),
+    (("population.sise=3",), ("population.sise", "did you mean 'size'")), (("populaton.size=3",), ("did you mean 'population'",)), (("subject.sied=left",), ("did you mean 'subject.side'",)),
+    (("population.distribution.mpta_dge.mean=3",), ("did you mean 'mpta_deg'",)), (("population.distribution.mpta_deg.maen=3",), ("did you mean 'mean'",)),
+    (("population.distribution.correlations.mpta.lfda=0.3",), ("did you mean 'ldfa'",)), (("population.sampler=sobal",), ("did you mean 'sobol'",)),
+    (("population.activities=[wlaking]",), ("did you mean 'walking'",)), (("population.interventions=[unloader_brac]",), ("did you mean 'unloader_brace'",)),
+    (("population.distribution=normal",), ("population.distribution", "a mapping")), (("population.distribution.correlations.mpta=0.3",), ("correlations.mpta", "a mapping")),
+    (("population.distribution.correlations={}",), ("would change nothing", "=null")), (("population.workers=2.5",), ("population.workers", "whole number")),
+    (("population.output=[a]",), ("population.output", "a folder")), (("population.output=",), ("population.output", "a folder")), (("population.size=many",), ("population.size", "'many'")), (("population.size=0",), ("population.size",)),
     (("population.distribution.mpta.mean=3",), ("population.distribution.mpta",)), (("population.distribution.mpta_deg.sd=-1",), ("mpta_deg.sd",)),
     (("population.distribution.mpta_deg=87",), ("mpta_deg", "a mapping of mean")),
     (("population.distribution.mpta_deg.low=110", "population.distribution.mpta_deg.high=130", "population.distribution.mpta_deg.mean=120"), ("impossible people", "MPTA")),
@@ -137,3 +143,17 @@ def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:
         study.send_signal(signal.SIGINT)
         _, errors = study.communicate(timeout=60)
     assert study.returncode == 1 and "goes on with it" in errors and errors.count("\n") == 1
+
+
+def test_ctrl_c_before_anything_begins_is_a_word(tmp_path: Path) -> None:
+    program = "import kneeload.cli, kneeload.commands, os, signal, sys; kneeload.commands.run = lambda *_: os.kill(os.getpid(), signal.SIGINT) or 0; kneeload.cli.main()"
+    done = subprocess.run([sys.executable, "-c", program, "population"], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 130 and done.stderr == "kneeload: Stopped.\n"
+
+
+def test_closed_pipes_and_terminals_do_not_matter(whole: Path) -> None:
+    command = f"{sys.executable} -m kneeload.cli population population.output={whole}"
+    for words, code in ((f"{command} 2>errors | true; echo ${{PIPESTATUS[0]}}", "0"), (f"{command} >&- 2>errors; echo $?", "0"), (f"{command} 2>&- >/dev/null; echo $?", "0")):
+        done = subprocess.run(["bash", "-c", words], cwd=whole.parent, capture_output=True, text=True, timeout=300, check=False)
+        assert done.stdout.split() == [code] and done.stderr == ""
+        assert (whole.parent / "errors").read_text() == ""

@@ -27,7 +27,7 @@ from kneeload.population.draw import people
 from kneeload.population.engine import LocalEngine
 from kneeload.population.folder import JOURNAL, MANIFEST, StudyError
 from kneeload.population.rows import Layout, Piece, PieceFigures, piece_figures
-from kneeload.population.run import Progress
+from kneeload.population.run import Progress, _Pace
 
 LIGHT = Design(size=23, shard_size=6, base=Case(contact=None), scenarios=(scenario_of("none", ""), scenario_of({"weight_loss": {"mass_kg": 8}}, "")))
 
@@ -106,7 +106,7 @@ def test_rows_are_what_simulate_says(whole: Path) -> None:
         assert found["subject.mpta_deg"][row] == summary["subject"]["mpta_deg"]
     assert found["change.lateral.peak_force_pct"][27] == summary["change"]["lateral"]["peak_force_pct"]
     assert found["subject.body_mass_kg"][27] == person.case.subject.body_mass_kg == summary["subject"]["body_mass_kg"] + 8.0  # who it is, before the intervention
-    assert found["activity.speed_m_s"][27] == person.case.activity.speed_m_s
+    assert found["activity.speed_m_s"][27] == person.case.walking_speed_m_s
 
 
 def test_one_column_can_be_read_by_its_name(whole: Path) -> None:
@@ -120,6 +120,7 @@ def test_the_manifest_says_how_the_table_was_made(whole: Path) -> None:
     assert (found["status"], found["people"], found["people_done"], found["shards"], found["shards_done"], found["rows"], found["failed_rows"], found["resampled"]) == ("complete", 23, 23, 4, 4, 46, 0, 0)
     assert found["design"]["distribution"]["mpta_deg"] == {"mean": 87.0, "sd": 2.05, "low": 80.0, "high": 94.0, "shape": "normal"}
     assert "Iwaki" in found["sources"]["mpta:ldfa"] and found["design"]["kernels"] and found["versions"]["pyarrow"] == pa.__version__
+    assert found["models"] == repr(LIGHT.base) and found["machine"] and found["versions"]["python"]
     assert list(found["columns"]) == table(whole).column_names and not any(str(whole) in str(value) for value in found.values())
 
 
@@ -251,7 +252,7 @@ def test_what_fails_is_a_row_with_its_sentence(tmp_path: Path, monkeypatch: pyte
         return simulate(case)
 
     usual = rows.layout_of(LIGHT)
-    monkeypatch.setattr(rows, "_simulated", failing)
+    monkeypatch.setattr(rows, "simulate_alone", failing)
     monkeypatch.setattr("kneeload.population.run.layout_of", lambda design: usual)
     study = run_population(LIGHT, tmp_path, engine=here()[0])
     found = table(tmp_path).to_pylist()
@@ -351,7 +352,17 @@ def test_progress_tells_rate_and_what_is_left(tmp_path: Path) -> None:
     seen: list[Progress] = []
     run_population(LIGHT, tmp_path, engine=here()[0], piece=4, progress=seen.append)
     assert [item.done for item in seen] == sorted(item.done for item in seen) and seen[-1].done == 23 and seen[-1].left_s == 0.0
-    assert all(item.per_second > 0.0 and item.size == 23 and item.failed == 0 for item in seen)
+    assert all(item.size == 23 and item.failed == 0 for item in seen) and seen[0].left_s is None and seen[-1].per_second > 0.0
+
+
+def test_the_rate_leaves_out_the_start_and_what_was_there() -> None:
+    pace = _Pace(2)
+    clock = [20.0, 20.1, 22.0, 22.1, 24.0, 24.1, 26.0]  # 20 s until two workers run, then eight people in 2 s each
+    found = [pace.per_second(now, 8 * (k + 1)) for k, now in enumerate(clock)]
+    assert found[:4] == [0.0] * 4 and found[4] == pytest.approx(8.0) and found[6] == pytest.approx(8.0)
+    for k in range(200):
+        slow = pace.per_second(30.0 + 4.0 * k, 56 + 8 * (k + 1))
+    assert slow == pytest.approx(2.0)  # of late
 
 
 def test_the_lock_is_free_after_an_error(whole: Path, tmp_path: Path) -> None:
