@@ -7,10 +7,13 @@ import errno
 import fcntl
 import json
 import os
+import shutil
+import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from kneeload.errors import InputError
 from kneeload.result import version_of_kneeload
@@ -99,17 +102,29 @@ def begin(folder: Path, sweep: Sweep) -> None:
     Raises:
         InputError: the folder exists or cannot be made.
     """
+    part = folder.with_name(f".{folder.name}.{os.getpid()}-{threading.get_native_id()}.part")
     try:
-        folder.mkdir(parents=True, exist_ok=False)
-        part = folder / f"{RECORD}.part"
-        part.write_text(json.dumps(asdict(sweep), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        (folder / RUNNING).touch()
-        os.replace(part, folder / RECORD)
-    except FileExistsError:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        if os.path.lexists(folder):
+            raise FileExistsError
+        part.mkdir()
+        with (part / RECORD).open("x", encoding="utf-8") as stream:
+            stream.write(json.dumps(asdict(sweep), indent=1, ensure_ascii=False) + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+        (part / RUNNING).touch()
+        part.rename(folder)
+    except OSError as problem:
+        shutil.rmtree(part, ignore_errors=True)
+        _refuse(folder, problem)
+
+
+def _refuse(folder: Path, problem: OSError) -> NoReturn:
+    if os.path.lexists(folder):
         hint = f"`kneeload --multirun --resume {folder}` goes on with the sweep in it" if (folder / RECORD).is_file() else "a run never writes over another"
         raise InputError("run folder", where=WHERE, got=str(folder), allowed="a folder that does not exist yet", why=hint) from None
-    except OSError as problem:
-        raise InputError("run folder", where=WHERE, got=str(folder), allowed="a folder that can be made", why=(problem.strerror or str(problem)).lower()) from None
+    why = "not a directory" if isinstance(problem, FileExistsError) else problem.strerror or str(problem)  # something above it is a file
+    raise InputError("run folder", where=WHERE, got=str(folder), allowed="a folder that can be made", why=why.lower()) from None
 
 
 def go_on(folder: Path, sweep: Sweep) -> list[Job]:
@@ -122,7 +137,7 @@ def go_on(folder: Path, sweep: Sweep) -> list[Job]:
     if before is None:
         raise InputError("sweep to go on with", where="--resume", got=str(folder), allowed=f"the folder of a sweep, with its {RECORD}", why="without it nothing says which jobs there are")
     _same(folder, before, sweep)
-    with locked(folder / RUNNING, alone=True):
+    with locked(folder / RUNNING, alone=True, patience_s=1.0):  # workers of a driver that was killed end within a second
         rest = [job for job in sweep.jobs if not is_done(folder / job.folder)]
         for job in rest:
             move_aside(folder / job.folder)
@@ -155,12 +170,33 @@ def move_aside(folder: Path) -> Path | None:
     return aside
 
 
-def mark_finished(folder: Path, status: str) -> None:
+def outcome(folder: Path) -> Failure | str | None:
+    """How a job ended: "ok" or its Failure; None if it has not ended."""
+    mark, summary = read_json(folder / FINISHED), read_json(folder / "summary.json")
+    if is_done(folder):
+        return "ok"
+    if mark is None or summary is None or summary.get("status") != "failed":
+        return None
+    return Failure(str(summary.get("error")), bool(mark.get("bad_input")))
+
+
+def give_up(folder: Path, sentence: str) -> Failure:
+    """Write that a job failed which could not say so itself, in place of what it left; returns that."""
+    from kneeload.run_folder import write_failure
+
+    move_aside(folder)
+    folder.mkdir(parents=True)
+    write_failure(folder, sentence)
+    mark_finished(folder, "failed")
+    return Failure(sentence, False)
+
+
+def mark_finished(folder: Path, status: str, *, bad_input: bool = False) -> None:
     """Say in the folder of a job that it has written everything: status "ok" or "failed"."""
     path = folder / FINISHED
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
-    part.write_text(json.dumps({"status": status}) + "\n", encoding="utf-8")
+    part.write_text(json.dumps({"status": status} | ({"bad_input": True} if bad_input else {})) + "\n", encoding="utf-8")
     os.replace(part, path)
 
 
@@ -180,21 +216,28 @@ def read_json(path: Path) -> dict[str, Any] | None:
 
 
 @contextlib.contextmanager
-def locked(path: Path, *, alone: bool) -> Iterator[None]:
+def locked(path: Path, *, alone: bool, patience_s: float = 0.0) -> Iterator[None]:
     """Hold a lock on a file: `alone` to change the sweep, or together with others, as each job does while it runs.
 
     A file system without locks is used without them.
 
     Raises:
-        InputError: `alone`, and somebody else holds it.
+        InputError: `alone`, and somebody else still holds it after `patience_s`.
     """
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB if alone else fcntl.LOCK_SH)
-        except OSError as problem:
-            if problem.errno in (errno.EWOULDBLOCK, errno.EACCES):
+        latest = time.monotonic() + patience_s
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB if alone else fcntl.LOCK_SH)
+            except OSError as problem:
+                if problem.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+                    break  # no locks here
+                if time.monotonic() < latest:
+                    time.sleep(0.05)
+                    continue
                 raise InputError("sweep", where=WHERE, got=str(path.parent), allowed="a sweep that nothing works on", why="jobs of it are still running") from None
+            break
         yield
     finally:
         os.close(handle)
