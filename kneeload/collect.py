@@ -20,6 +20,9 @@ from kneeload.sweep_folder import FINISHED, read_json, read_sweep
 
 HEAD = ("job", "folder", "status", "error")
 SECTIONS = ("subject", "loads", "contact", "bone", "lesion", "change", "pain", "timing")  # of summary.json; other text stays in the run folders
+RECIPE = "multirun.yaml"  # the configuration that a sweep was begun with, in its folder
+_FORMULA = tuple("=+-@\t\r")  # first characters with which a spreadsheet begins a formula
+LARGEST = 2**63  # whole numbers from here on do not fit a table
 DEFAULT_QUANTITIES = ("lesion.medial.risk_24mo", "contact.medial.peak_pressure_mpa", "loads.medial.peak_force_n")
 
 
@@ -33,11 +36,13 @@ class SweepTable:
             with `result.subject.`); the unit is in the last part of the name; None where a job has no such value.
         keys: the columns that are overridden keys.
         swept: those of them whose value is not the same in all jobs.
+        plots: columns of the pictures that the recipe of the sweep asks for (its key `collect.plots`), (X, quantity) or (X, Y, quantity) each.
     """
 
     columns: Mapping[str, Sequence[Any]]
     keys: tuple[str, ...]
     swept: tuple[str, ...]
+    plots: tuple[tuple[str, ...], ...] = ()
 
     @property
     def jobs(self) -> int:
@@ -60,16 +65,25 @@ def collect(folder: Path) -> SweepTable:
     jobs = _jobs(folder)
     if not jobs:
         raise InputError("folder of a sweep", where="kneeload collect", got=str(folder), allowed="the folder of `kneeload --multirun`, with a folder for each job", why="it holds no jobs")
-    words = [_values(overrides) for _, _, overrides, _ in jobs]
+    words = [{f"override.{key}" if key in HEAD else key: value for key, value in _values(overrides).items()} for _, _, overrides, _ in jobs]
     keys = tuple(dict.fromkeys(key for job in words for key in job))
     rows = []
     for (number, path, _, recorded), given in zip(jobs, words):
         status, error, figures = _outcome(path, recorded)
-        rows.append({"job": number, "folder": path.name if path.parent == folder else str(path.relative_to(folder)), "status": status, "error": error, **given, **figures})
+        rows.append({"job": number, "folder": path.name if path.parent == folder else str(path.relative_to(folder)), "status": status, "error": error, **figures, **given})
     names = tuple(dict.fromkeys((*HEAD, *keys, *(name for row in rows for name in row))))
     columns = {name: _one_type([row.get(name) for row in rows]) for name in names}
     swept = tuple(key for key in keys if len({str(value) for value in columns[key]}) > 1)
-    return SweepTable(columns=columns, keys=keys, swept=swept)
+    return SweepTable(columns=columns, keys=keys, swept=swept, plots=_plots(folder))
+
+
+def _plots(folder: Path) -> tuple[tuple[str, ...], ...]:
+    """Columns of the pictures that the configuration of a sweep asks for; () where it asks for none."""
+    try:
+        found = yaml.safe_load((folder / RECIPE).read_text(encoding="utf-8"))["collect"]["plots"]
+        return tuple(tuple(str(name) for name in names) for names in found if isinstance(names, list) and len(names) in (2, 3))
+    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError):
+        return ()
 
 
 def _jobs(folder: Path) -> list[tuple[int, Path, Sequence[str], bool]]:
@@ -93,7 +107,7 @@ def _values(overrides: Iterable[str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for word in overrides:
         key, equals, text = word.lstrip("+").partition("=")
-        if equals and not key.startswith("hydra"):
+        if equals and not key.startswith(("hydra", "~")):
             found[key] = _value(text)
     return found
 
@@ -101,9 +115,10 @@ def _values(overrides: Iterable[str]) -> dict[str, Any]:
 def _value(text: str) -> Any:
     for kind in (int, float):
         try:
-            return kind(text)
+            number = kind(text)
         except ValueError:
-            pass
+            continue
+        return number if math.isfinite(number) else text
     lower = text.lower()
     return {"true": True, "false": False, "null": None}.get(lower, text.strip("'\""))
 
@@ -116,48 +131,79 @@ def _outcome(folder: Path, recorded: bool) -> tuple[str, str | None, dict[str, A
     if summary is None:
         return "unfinished", "The job was stopped before it wrote its results.", {}
     if summary.get("status") == "failed":
-        return "failed", str(summary.get("error")), {}
+        return "failed", str(summary.get("error") or "The job says nothing of why it failed."), {}
+    if summary.get("status") != "ok":
+        return "unfinished", "The summary.json of the job does not say that it is done.", {}
     if recorded and read_json(folder / FINISHED) is None:
         return "unfinished", "The job was stopped before it had written all of its files.", {}
-    return "ok", None, figures_of(summary)
+    return "ok", None, figures_of(summary) | _highest(folder)
+
+
+def _highest(folder: Path) -> dict[str, Any]:
+    """Highest pressure over the cycle of each compartment, from waveforms.csv; summary.json has that at the frame of the peak force, which may jump from one peak to the other."""
+    try:
+        with (folder / "waveforms.csv").open(encoding="utf-8", newline="") as stream:
+            rows = list(csv.DictReader(stream))
+        names = {name: f"{name}_peak_pressure_mpa" for name in COMPARTMENTS}
+        return {f"contact.{name}.cycle_peak_pressure_mpa": max(float(row[column]) for row in rows) for name, column in names.items() if rows and rows[0].get(column)}
+    except (OSError, ValueError, KeyError, TypeError, csv.Error):
+        return {}
 
 
 def figures_of(summary: Mapping[str, Any]) -> dict[str, Any]:
-    """Scalars of a summary.json by their path, with the names of the interventions, and the risk of the regions of each compartment together.
+    """Scalars of a summary.json by their path, with the names of the interventions, and the dose and the risk of the regions of each compartment together.
 
-    The risk of several regions is the risk of a lesion in any of them if they are independent, 1 - prod(1 - risk), an assumption: regions
+    Doses are added up. The risk of several regions is the risk of a lesion in any of them if they are independent, 1 - prod(1 - risk), an assumption: regions
     of one knee are correlated, so that it is an upper bound.
     """
-    found: dict[str, Any] = {"activity_of_result": summary.get("activity"), "interventions": "+".join(summary.get("interventions") or ()) or None}
+    found: dict[str, Any] = {"activity_of_result": summary.get("activity"), "interventions": "+".join(str(name) for name in _list(summary.get("interventions"))) or None}
     for section in SECTIONS:
         prefix = f"result.{section}" if section == "subject" else section
         if isinstance(values := summary.get(section), Mapping):
             _flatten(values, prefix, found)
-    regions = ((summary.get("lesion") or {}).get("regions") or {}).items()
     for compartment in COMPARTMENTS:
-        risks = [values["risk_24mo"] for name, values in regions if COMPARTMENT_OF_REGION.get(name) == compartment and values.get("risk_24mo") is not None]
-        if risks:
+        own = [name for name, place in COMPARTMENT_OF_REGION.items() if place == compartment]
+        if doses := _numbers(found, (f"bone.regions.{name}.daily_dose_mpa_s" for name in own)):
+            found[f"bone.compartments.{compartment}.daily_dose_mpa_s"] = math.fsum(doses)
+        if risks := _numbers(found, (f"lesion.regions.{name}.risk_24mo" for name in own)):
             found[f"lesion.{compartment}.risk_24mo"] = 1.0 - math.prod(1.0 - risk for risk in risks)
     return found
+
+
+def _list(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list | tuple) else ()
+
+
+def _numbers(found: Mapping[str, Any], names: Iterable[str]) -> list[float]:
+    return [value for name in names if isinstance(value := found.get(name), int | float) and not isinstance(value, bool)]
 
 
 def _flatten(value: Any, path: str, found: dict[str, Any]) -> None:
     if isinstance(value, Mapping):
         for key, item in value.items():
             _flatten(item, f"{path}.{key}", found)
-    elif value is None or isinstance(value, bool | int | float | str):
+    elif isinstance(value, float):
+        found[path] = value if math.isfinite(value) else None
+    elif value is None or isinstance(value, bool | int | str):
         found[path] = value
 
 
 def _one_type(values: list[Any]) -> list[Any]:
     """Values of one column with one type: whole numbers, numbers, truth values or text; None stays."""
-    there = [value for value in values if value is not None]
-    kinds = {type(value) for value in there}
+    values = [_storable(value) for value in values]
+    kinds = {type(value) for value in values if value is not None}
     if kinds <= {int} or kinds <= {bool} or kinds <= {str}:
         return values
     if kinds <= {int, float}:
         return [None if value is None else float(value) for value in values]
     return [None if value is None else str(value) for value in values]
+
+
+def _storable(value: Any) -> Any:
+    """A value that both kinds of tables can hold: no whole numbers beyond 64 bits, no halves of characters."""
+    if isinstance(value, int) and not -LARGEST <= value < LARGEST:
+        return str(value)
+    return value.encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else value
 
 
 def free_name(path: Path) -> Path:
@@ -178,25 +224,38 @@ def write_table(table: SweepTable, path: Path) -> Path:
     if path.suffix not in (".csv", ".parquet"):
         raise InputError("table", where="--output", got=str(path), allowed="a name that ends in .csv or .parquet", why="the ending says what is written")
     try:
-        with path.open("xb") as stream:
-            if path.suffix == ".parquet":
-                _parquet(table, stream)
-            else:
-                _csv(table, stream)
+        stream = path.open("xb")
     except FileExistsError:
         raise InputError("table", where="--output", got=str(path), allowed="a file that does not exist yet", why="nothing is written over") from None
     except OSError as problem:
-        raise InputError("table", where="--output", got=str(path), allowed="a file that can be written", why=(problem.strerror or str(problem)).lower()) from None
+        raise _unwritable(path, problem) from None
+    try:
+        with stream:
+            (_parquet if path.suffix == ".parquet" else _csv)(table, stream)
+    except OSError as problem:
+        path.unlink(missing_ok=True)
+        raise _unwritable(path, problem) from None
     return path
+
+
+def _unwritable(path: Path, problem: OSError) -> InputError:
+    return InputError("table", where="--output", got=str(path), allowed="a file that can be written", why=(problem.strerror or str(problem)).lower())
 
 
 def _csv(table: SweepTable, stream: Any) -> None:
     text = io.TextIOWrapper(stream, encoding="utf-8", newline="")
     writer = csv.writer(text)
     writer.writerow(table.columns)
-    writer.writerows([repr(item) if isinstance(item, float) else item for item in row] for row in zip(*table.columns.values()))
+    writer.writerows([_cell(item) for item in row] for row in zip(*table.columns.values()))
     text.flush()
     text.detach()
+
+
+def _cell(item: Any) -> Any:
+    """A field of a CSV file; text that a spreadsheet would take for a formula begins with an apostrophe (OWASP, CSV injection)."""
+    if isinstance(item, str):
+        return f"'{item}" if item[:1] in _FORMULA else item
+    return repr(item) if isinstance(item, float) else item
 
 
 def _parquet(table: SweepTable, stream: Any) -> None:
@@ -221,6 +280,11 @@ def numeric(table: SweepTable, name: str) -> bool:
     return bool(values) and all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
 
 
+def spread(table: SweepTable, name: str, least: int) -> bool:
+    """Whether a column is there, holds numbers, and at least so many different ones among the jobs that are done."""
+    return name in table.columns and numeric(table, name) and len({value for value, status in zip(table.columns[name], table.columns["status"]) if value is not None and status == "ok"}) >= least
+
+
 def axes_of(table: SweepTable, asked: Sequence[str] = ()) -> tuple[str, ...]:
     """Return (x, quantity) or (x, y, quantity) for the plot: as asked, else the swept keys that are numbers; () where nothing can be drawn.
 
@@ -236,5 +300,5 @@ def axes_of(table: SweepTable, asked: Sequence[str] = ()) -> tuple[str, ...]:
     if asked:
         return tuple(asked)
     quantity = next((name for name in DEFAULT_QUANTITIES if name in table.columns and numeric(table, name)), None)
-    keys = [key for key in table.swept if numeric(table, key)]
+    keys = [key for key in table.swept if spread(table, key, 2)]
     return () if quantity is None or not keys else (*keys[:2], quantity)

@@ -13,7 +13,7 @@ from kneeload.commands.parser import Parser, UsageError
 from kneeload.output_folder import claim, new_folder
 
 if TYPE_CHECKING:
-    from kneeload.population.questions import KneeTable, Taken
+    from kneeload.population.knee_table import KneeTable, Taken
 
 _ABOUT = """Asks the table that `kneeload population` or `kneeload collect` made. Each answer is a table (answer.csv and the terminal) and a
 picture (answer.png) in a new folder. See docs/uncertainty.md.
@@ -39,7 +39,7 @@ def run(arguments: Sequence[str], case_of: CaseOf) -> int:
     parser.add_argument("--more", type=float, default=5.0, metavar="PCT", help="benefit: no more than so many percent more on the other side")
     parser.add_argument("--output", metavar="FOLDER", type=Path, help="folder to make (default runs/questions_<time>/)")
     values = parser.parse_args(list(arguments))
-    from kneeload.population.questions import KneeTable
+    from kneeload.population.knee_table import KneeTable
 
     table = KneeTable(values.table)
     {"quantiles": _quantiles_answer, "risk": _risk, "benefit": _benefit}[values.question](table, values)
@@ -49,6 +49,7 @@ def run(arguments: Sequence[str], case_of: CaseOf) -> int:
 def _quantiles_answer(table: KneeTable, values: Namespace) -> None:
     from kneeload.population.questions import PARTS, quantiles_by
     from kneeload.population.sensitivity_files import write_csv
+    from kneeload.views.column_wording import column_words
     from kneeload.views.questions import draw_quantiles, print_answer
 
     of, by = table.column(values.of or "medial_daily_dose"), [table.column(name) for name in _list(values.by or "sex")]
@@ -58,8 +59,9 @@ def _quantiles_answer(table: KneeTable, values: Namespace) -> None:
     names, parts = [column.name for column in by], [f"{100 * part:g}" for part in PARTS]
     write_csv(folder / "answer.csv", (*names, "people", "mean", *(f"p{part}" for part in parts), "median_low_95", "median_high_95"),
               ((*item.group, item.people, item.mean, *item.quantiles, item.median_low, item.median_high) for item in groups))
-    words = of.name + _unit(of.name)
-    draw_quantiles(folder / "answer.png", [(", ".join(item.group), item.people, item.quantiles) for item in groups], title=f"{of.name} by {', '.join(names)}", axis=words, note=_left_out(rows))
+    words, called = of.name + _unit(of.name), column_words(of.name)
+    draw_quantiles(folder / "answer.png", [(", ".join(item.group), item.people, [called.factor * value for value in item.quantiles]) for item in groups],
+                   title=f"{called.words} by {' and '.join(column_words(name).inside for name in names)}", axis=called.label, note=_left_out(rows))
     print_answer((_last(names), "people", *(f"{part} %" for part in parts[::2]), "median, 95 %"),
                  [(", ".join(item.group), str(item.people), *map(_number, item.quantiles[::2]), "too few" if math.isnan(item.median_low) else f"{_number(item.median_low)} to {_number(item.median_high)}")
                   for item in groups], title=words, notes=_notes(table, rows), folder=folder)
@@ -68,7 +70,8 @@ def _quantiles_answer(table: KneeTable, values: Namespace) -> None:
 def _risk(table: KneeTable, values: Namespace) -> None:
     from kneeload.population.questions import surface
     from kneeload.population.sensitivity_files import write_csv
-    from kneeload.views.questions import draw_surface, print_answer
+    from kneeload.views.questions import print_answer
+    from kneeload.views.response import draw_fields
 
     axes = _list(values.by or "mpta_deg,bmi")
     if len(axes) != 2:
@@ -80,19 +83,20 @@ def _risk(table: KneeTable, values: Namespace) -> None:
     write_csv(folder / "answer.csv", (f"{x.name}_from", f"{x.name}_to", f"{y.name}_from", f"{y.name}_to", "people", "mean", "p10", "p90"),
               ((item.x, item.x + steps[0], item.y, item.y + steps[1], item.people, item.mean, item.low, item.high) for item in cells))
     percent = "risk" in of.name.rsplit(".", 1)[-1]
-    bar = f"{of.name}, mean{' (%)' if percent else _unit(of.name)}"
-    draw_surface(folder / "answer.png", [(item.x, item.y, item.people, item.mean) for item in cells], steps, title=f"{of.name} over {x.name} and {y.name}", axes_words=(x.name, y.name),
-                 bar=bar, note=_left_out(rows), percent=percent)
+    told = f"{of.name}, mean{' (%)' if percent else _unit(of.name)}"
+    draw_fields(folder / "answer.png", [(item.x, item.y, item.people, item.mean) for item in cells], steps, (x.name, y.name, of.name), note=_left_out(rows))
     factor = 100.0 if percent else 1.0
     print_answer((_last((x.name, y.name)), "people", "mean", "10 %", "90 %"),
                  [(f"{item.x:g} to {item.x + steps[0]:g}, {item.y:g} to {item.y + steps[1]:g}", str(item.people), *(_number(factor * value) for value in (item.mean, item.low, item.high)))
-                  for item in cells], title=bar, notes=_notes(table, rows), folder=folder)
+                  for item in cells], title=told, notes=_notes(table, rows), folder=folder)
 
 
 def _benefit(table: KneeTable, values: Namespace) -> None:
     from kneeload.population.questions import who_benefits
     from kneeload.population.sensitivity_files import write_csv
+    from kneeload.views.column_wording import column_words
     from kneeload.views.questions import draw_shares, print_answer
+    from kneeload.views.wording import intervention_names
 
     by = [table.column(name) for name in _list(values.by or "")]
     scenario = values.scenario or _only_intervention(table)
@@ -101,8 +105,10 @@ def _benefit(table: KneeTable, values: Namespace) -> None:
     names = [column.name for column in by] or ["group"]
     write_csv(folder / "answer.csv", (*names, "people", "helped", "share", "share_low_95", "share_high_95", f"{values.target}_median_change_pct", f"{values.other}_median_change_pct"),
               ((*item.group, item.people, item.helped, item.share, item.low, item.high, item.target_pct, item.other_pct) for item in groups))
+    done = " and ".join(intervention_names({"interventions": scenario.split("+")}))
     asked = f"more than {values.less:g} % less {values.target} {values.measure.replace('_', ' ')}, no more than {values.more:g} % more {values.other}"
-    draw_shares(folder / "answer.png", [(_group(item.group), item.people, item.share, item.low, item.high) for item in groups], title=f"Who benefits from {scenario}",
+    draw_shares(folder / "answer.png", [(_group(item.group), item.people, item.share, item.low, item.high) for item in groups],
+                title=f"Who benefits from {done}" + (f", by {' and '.join(column_words(column.name).inside for column in by)}" if by else ""),
                 axis="Share of people (%)", note=f"Benefit: {asked}. {_left_out(rows)}")
     print_answer((_last(names), "people", "share %", "95 %", f"{values.target} change %", f"{values.other} change %"),
                  [(_group(item.group), str(item.people), f"{100 * item.share:.1f}", f"{100 * item.low:.1f} to {100 * item.high:.1f}", f"{item.target_pct:+.1f}", f"{item.other_pct:+.1f}")

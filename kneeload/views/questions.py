@@ -1,4 +1,4 @@
-"""Answers of `kneeload questions`: boxes by group, a map over two quantities, shares with intervals; and their tables in the terminal."""
+"""Answers of `kneeload questions`: boxes by group, shares with intervals, and their tables in the terminal (maps are in `response`)."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from kneeload.views.response import LEAST
 from kneeload.views.scene import NOT_A_DIAGNOSIS
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 _INK, _SOFT, _GRID, _BLUE, _PALE = "#20252b", "#5b6570", "#e3e7eb", "#0072b2", "#bcd9ec"
-LEAST = 10  # people below which a field is hatched
 MOST_GROUPS = 40  # that have room in a picture
 
 
@@ -53,49 +51,9 @@ def draw_shares(path: Path | str, groups: Sequence[tuple[str, int, float, float,
         axes.plot([100.0 * low, 100.0 * high], [y, y], color=_BLUE, linewidth=2.0, zorder=2)
         axes.plot([100.0 * share], [y], "o", markersize=8, markerfacecolor=_BLUE if people >= LEAST else "white", markeredgecolor=_BLUE, zorder=3)
     _rows(axes, [(label, people) for label, people, *_ in shown])
-    axes.set_xlim(-2.0, 102.0)
+    axes.set_xlim(-2.0, min(102.0, 2.0 + 105.0 * max((high for *_, high in shown), default=1.0)))
     axes.set_xlabel(axis, fontsize=12, color=_INK)
     return _finish(figure, path, title, "Bars: 95 % interval of the share (Wilson). " + note)
-
-
-def draw_surface(path: Path | str, cells: Sequence[tuple[float, float, int, float]], steps: tuple[float, float], *, title: str, axes_words: tuple[str, str], bar: str, note: str,
-                 percent: bool = False, counts: bool = True, size: tuple[float, float] = (11.0, 7.6)) -> Path:
-    """Draw a map of a quantity over two others into a PNG file; fields with few people are hatched.
-
-    Args:
-        path: the file.
-        cells: lower ends of x and y, people, and the quantity in the unit of `bar`.
-        steps: widths of the fields along x and y.
-        title, axes_words, bar, note: words.
-        percent: True multiplies the quantity by 100.
-        counts: whether each field says how many people it has.
-        size: inches, at 100 pixels each.
-    """
-    from matplotlib.patches import Rectangle
-
-    figure, axes = _figure(0, size)
-    factor = 100.0 if percent else 1.0
-    values = np.array([factor * cell[3] for cell in cells])
-    low, high = float(values.min()), max(float(values.max()), float(values.min()) + 1e-9)
-    colours = _cividis()
-    for (x, y, people, _), value in zip(cells, values):
-        part = (value - low) / (high - low)
-        axes.add_patch(Rectangle((x, y), *steps, facecolor=colours(part), edgecolor="white", linewidth=1.0, hatch="//" if counts and people < LEAST else None))
-        ink = "white" if part < 0.55 else _INK
-        words = f"{value:.3g}" + (f"\nn={people}" if counts else "")
-        axes.text(x + 0.5 * steps[0], y + 0.5 * steps[1], words, ha="center", va="center", fontsize=9.5, color=ink,
-                  bbox={"facecolor": colours(part), "edgecolor": "none", "pad": 1.0})
-    axes.set_xlim(min(cell[0] for cell in cells), max(cell[0] for cell in cells) + steps[0])
-    axes.set_ylim(min(cell[1] for cell in cells), max(cell[1] for cell in cells) + steps[1])
-    axes.set_xlabel(axes_words[0], fontsize=12, color=_INK)
-    axes.set_ylabel(axes_words[1], fontsize=12, color=_INK)
-    from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import Normalize
-
-    scale = figure.colorbar(ScalarMappable(Normalize(low, high), colours), ax=axes, pad=0.02, fraction=0.05)
-    scale.set_label(bar, fontsize=12, color=_INK)
-    axes.grid(False)
-    return _finish(figure, path, title, note + (" Hatched: fewer than 10 people." if counts else ""))
 
 
 def print_answer(header: Sequence[str], rows: Sequence[Sequence[str]], *, title: str, notes: Sequence[str] = (), folder: object = None, console: Console | None = None) -> None:
@@ -108,7 +66,7 @@ def print_answer(header: Sequence[str], rows: Sequence[Sequence[str]], *, title:
     console = console or Console()
     table = Table(title=Text(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     for number, words in enumerate(header):
-        table.add_column(Text(words), justify="left" if number == 0 else "right")
+        table.add_column(Text(words), justify="left" if number == 0 else "right", no_wrap=number == 0)
     for row in rows:
         table.add_row(*map(Text, row))
     console.print(table)
@@ -119,21 +77,14 @@ def print_answer(header: Sequence[str], rows: Sequence[Sequence[str]], *, title:
     console.print(Text(NOT_A_DIAGNOSIS, style="bold"))
 
 
-def _cividis():  # type: ignore[no-untyped-def]
-    import matplotlib
-
-    return matplotlib.colormaps["cividis"]  # even in lightness, and alike for the colour-blind
-
-
-def _figure(rows: int, size: tuple[float, float] | None = None):  # type: ignore[no-untyped-def]
+def _figure(rows: int):  # type: ignore[no-untyped-def]
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    width, height = size or (11.0, 0.42 * max(rows, 3) + 2.6)
+    width, height = 11.0, 0.42 * max(rows, 3) + 2.6
     figure = Figure(figsize=(width, height), dpi=100, facecolor="white")
     FigureCanvasAgg(figure)
-    left = 0.09 if size else 0.3
-    axes = figure.add_axes((left, 1.2 / height, (0.93 if size else 0.97) - left, (height - 2.3) / height))
+    axes = figure.add_axes((0.3, 1.2 / height, 0.67, (height - 2.3) / height))
     axes.grid(color=_GRID, linewidth=0.7)
     axes.set_axisbelow(True)
     axes.tick_params(labelsize=11, colors=_INK)
@@ -152,7 +103,7 @@ def _finish(figure, path: Path | str, title: str, note: str) -> Path:  # type: i
 
     high = figure.get_figheight()
     figure.text(0.015, 1.0 - 0.32 / high, title, fontsize=15, fontweight="bold", color=_INK, va="center")
-    figure.text(0.015, 1.0 - 0.72 / high, textwrap.fill(note, 150), fontsize=10, color=_SOFT, va="center")
+    figure.text(0.015, 1.0 - 0.72 / high, textwrap.fill(note, 165), fontsize=10, color=_SOFT, va="center")
     figure.text(0.015, 0.2 / high, NOT_A_DIAGNOSIS, fontsize=10.5, fontweight="bold", color="#9a1f2e", va="center")
     figure.text(0.985, 0.2 / high, "kneeload: computed by a model, not measured", fontsize=9.5, color=_SOFT, ha="right", va="center")
     figure.savefig(Path(path), pil_kwargs={"compress_level": 9})

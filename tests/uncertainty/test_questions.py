@@ -16,7 +16,8 @@ from scipy.stats import binomtest
 
 from kneeload.commands import questions as command
 from kneeload.errors import KneeloadError
-from kneeload.population.questions import RISKS, KneeTable, quantiles_by, surface, taken, who_benefits, wilson
+from kneeload.population.knee_table import RISKS, KneeTable, taken
+from kneeload.population.questions import quantiles_by, surface, who_benefits, wilson
 
 DOSE = "bone.compartments.medial.daily_dose_mpa_s"
 PEOPLE = 200
@@ -147,3 +148,80 @@ def test_each_question_is_a_table_and_a_picture(folder: Path, tmp_path: Path, ca
     assert {path.name for path in (tmp_path / "new").iterdir()} == {"answer.csv", "answer.png"}
     assert len(list(csv.reader((tmp_path / "new" / "answer.csv").open()))) > 4
     assert "not finished" in capsys.readouterr().out
+
+
+def test_answers_are_those_of_sums_by_another_library(folder: Path) -> None:
+    import pyarrow.compute as pc_
+
+    rows = pa.concat_tables([pq.read_table(path) for path in sorted(folder.glob("*.parquet"))])
+    rows = rows.filter(pc_.and_(pc_.equal(rows["status"], "ok"), pc_.is_valid(rows[DOSE])))
+    people, table = rows.filter(pc_.equal(rows["scenario"], "none")), KneeTable(folder)
+    groups, _ = quantiles_by(table, table.column("medial_daily_dose"), [table.column("bmi_class")], scenario="none")
+    for item, low, high in zip(groups, (0.0, 18.5, 25.0, 30.0, 35.0), (18.5, 25.0, 30.0, 35.0, 99.0)):
+        own = people.filter(pc_.and_(pc_.greater_equal(people["subject.bmi"], low), pc_.less(people["subject.bmi"], high)))
+        assert item.people == own.num_rows and item.mean == pytest.approx(pc_.mean(own[DOSE]).as_py())
+        assert list(item.quantiles) == pytest.approx(pc_.quantile(own[DOSE], [0.05, 0.25, 0.5, 0.75, 0.95]).to_pylist())
+    braced = rows.filter(pc_.equal(rows["scenario"], "unloader_brace"))
+    helped = pc_.and_(pc_.less(braced["change.medial.daily_dose_pct"], -5.0), pc_.less_equal(braced["change.lateral.daily_dose_pct"], 5.0))
+    share = {row["subject.sex"]: row["helped_mean"] for row in braced.append_column("helped", pc_.cast(helped, pa.float64())).group_by("subject.sex").aggregate([("helped", "mean")]).to_pylist()}
+    found, _ = who_benefits(table, "unloader_brace", [table.column("sex")])
+    assert {item.group[0]: item.share for item in found[1:]} == pytest.approx(share, rel=1e-12)
+
+
+@pytest.mark.parametrize("n", [6, 9, 10, 17, 30])
+def test_the_interval_of_a_median_is_the_narrowest_that_holds_95_percent(n: int) -> None:
+    from scipy.stats import binom
+
+    from kneeload.population.questions import _quantiles
+
+    found = _quantiles(("all",), np.arange(1.0, n + 1.0))
+    rank = int(found.median_low)
+    assert found.median_high == n + 1 - rank
+    assert 1.0 - 2.0 * binom.cdf(rank - 1, n, 0.5) >= 0.95 > 1.0 - 2.0 * binom.cdf(rank, n, 0.5)
+
+
+def test_classes_of_alignment_and_of_the_bmi_in_a_table_of_a_sweep(tmp_path: Path) -> None:
+    rows = {"interventions": [None] * 4, "status": ["ok"] * 4, "subject.mpta_deg": [84, 85, 86, 87], "result.subject.mpta_deg": [84.0, 85.0, 86.0, 87.0], "result.subject.bmi": [20.0, 25.0, 31.0, 35.0],
+            "result.subject.hka_deg": [176.9, 177.0, 182.9, 183.0], "loads.medial.peak_force_n": [1.0, 2.0, 3.0, 4.0]}
+    pq.write_table(pa.table(rows), tmp_path / "table.parquet")
+    table = KneeTable(tmp_path / "table.parquet")
+    for name, expected in (("alignment_class", [("varus",), ("neutral",), ("valgus",)]), ("bmi_class", [("18.5 to 25",), ("25 to 30",), ("30 to 35",), ("35 and more",)]), ("bmi", [("20 to 25",), ("25 to 30",), ("30 to 35",), ("35 to 40",)])):
+        groups, _ = quantiles_by(table, table.column("medial_peak_force"), [table.column(name)])
+        assert [item.group for item in groups] == expected
+    assert table.column("mpta_deg").name == "subject.mpta_deg"
+
+
+@pytest.mark.parametrize(("text", "says"), [
+    ("\ufeffstatus,\"subject.mpta_deg\",error,x_n\nok,84,\"a \"\"quoted\"\", word\nand a line\",1\nok,86,,2\n", ""), ("status;x_n\nok;1\n", "between commas"), ("x_n,x_n\n1,2\n", "2 columns x_n"),
+    ("", "empty"), ("status,x_n\nok,1,7,9\n", "cannot be read"),
+])
+def test_csv_files_of_other_programs(tmp_path: Path, text: str, says: str) -> None:
+    (tmp_path / "table.csv").write_text(text, encoding="utf-8")
+    if not says:
+        table = KneeTable(tmp_path / "table.csv")
+        assert table.columns == ("status", "subject.mpta_deg", "error", "x_n")
+        found = taken(table, [table.column("x_n"), table.column("mpta_deg")], None)
+        assert [value.tolist() for value in found.values] == [[1.0, 2.0], [84.0, 86.0]]
+        return
+    with pytest.raises(KneeloadError, match=says):
+        table = KneeTable(tmp_path / "table.csv")
+        taken(table, [table.column("x_n")], None)
+
+
+def test_a_csv_column_may_be_empty_for_a_long_while(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text("status,x_n,word\n" + "failed,,\n" * 200_000 + "ok,2.5,end\n", encoding="utf-8")
+    table = KneeTable(tmp_path / "table.csv")
+    found = taken(table, [table.column("x_n")], None)
+    assert found.values[0].tolist() == [2.5] and found.failed == 200_000
+
+
+@pytest.mark.parametrize(("words", "says"), [
+    (["quantiles", "--of", "word", "--by", "x_n"], "holds words"), (["quantiles", "--of", "x_n", "--by", "word", "--scenario", "none"], "what was done"), (["risk", "--of", "x_n", "--by", "x_n,word"], "holds words"),
+    (["risk", "--of", "word", "--by", "x_n,y_n"], "holds words"), (["benefit", "--scenario", "cane"], "nobody in it had an intervention"), (["benefit"], "this table has none"),
+    (["quantiles", "--of", "empty_n", "--by", "word"], "Nobody"), (["quantiles", "--of", "x_n", "--by", "bmi_class"], "no such column"),
+])
+def test_a_table_without_what_is_asked(tmp_path: Path, words: list[str], says: str) -> None:
+    (tmp_path / "table.csv").write_text("word,x_n,y_n,empty_n\na,1,2,\nb,2,3,\n", encoding="utf-8")
+    with pytest.raises(KneeloadError, match=says):
+        command.run([words[0], str(tmp_path / "table.csv"), *words[1:], "--output", str(tmp_path / "new")], lambda overrides: None)  # type: ignore[arg-type,return-value]
+    assert not (tmp_path / "new").exists()
