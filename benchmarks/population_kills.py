@@ -1,10 +1,10 @@
 """kill -9 of a worker and of the driver at random moments: the study that was gone on with equals the one that nobody disturbed.
 
-    python benchmarks/population_kills.py [--times 10] [--people 300] [--contact] [--seed 1]
+    python benchmarks/population_kills.py [--times 10] [--people 300] [--contact] [--seed 1] [--engine ray]
 
 Each round begins a study, kills one of its processes after a random part of the time that an undisturbed one takes, and again while there
 is time, then lets it end; the tables are compared byte for byte, sorted by person and scenario. Prints a line per round; exit code 1 if
-one differs.
+one differs. With Ray it starts a cluster of its own.
 """
 
 from __future__ import annotations
@@ -17,17 +17,44 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+sys.path.insert(0, str(Path(__file__).parent))
 
-def command(folder: Path, people: int, contact: bool) -> list[str]:
+from ray_cluster import Cluster, ended
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """What is studied, and who computes it."""
+
+    people: int
+    contact: bool
+    cluster: Cluster | None
+
+    @property
+    def environment(self) -> Mapping[str, str] | None:
+        """Of the driver."""
+        return None if self.cluster is None else self.cluster.environment
+
+    def workers(self, driver: int) -> list[int]:
+        """Processes that compute."""
+        return children(driver) if self.cluster is None else self.cluster.workers()
+
+
+def command(folder: Path, kind: Kind) -> list[str]:
     """The study."""
+    people, contact = kind.people, kind.contact
     words = [f"population.size={people}", f"population.output={folder}", "population.workers=2", "population.shard_size=20", "population.seed=5"]
     words += ["population.interventions=[none,{weight_loss: {mass_kg: 8}}]"]
-    return [sys.executable, "-m", "kneeload.cli", "population", "--quiet", *words, *([] if contact else ["contact=none"])]
+    return [sys.executable, "-m", "kneeload.cli", "population", "--quiet", *words, *([] if contact else ["contact=none"]),
+            f"population.engine={'local' if kind.cluster is None else 'ray'}"]
 
 
 def children(process: int) -> list[int]:
@@ -49,31 +76,23 @@ def sorted_table(folder: Path) -> bytes:
     return sink.getvalue().to_pybytes()
 
 
-def ended(process: int) -> bool:
-    """Whether a process is gone, or dead and not yet buried."""
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except OSError:
-        return True
-
-
-def disturbed(folder: Path, people: int, contact: bool, rng: random.Random, usual_s: float) -> list[str]:
+def disturbed(folder: Path, kind: Kind, rng: random.Random, usual_s: float) -> list[str]:
     """Run a study to its end under kills; return what was killed when."""
     killed: list[str] = []
     for whom in rng.sample(["worker", "driver", rng.choice(["worker", "driver"])], 3):
         begun = time.monotonic()
-        with subprocess.Popen(command(folder, people, contact)) as study:
+        with subprocess.Popen(command(folder, kind), env=kind.environment) as study:
             moment = rng.uniform(0.0, 0.9 * usual_s)
             while study.poll() is None and time.monotonic() - begun < moment:
                 time.sleep(0.005)
-            workers = children(study.pid)
+            workers = kind.workers(study.pid)
             target = study.pid if whom == "driver" else rng.choice(workers) if workers else None
             if target is not None and study.poll() is None:
                 os.kill(target, signal.SIGKILL)
                 killed.append(f"{whom} at {moment:.1f} s")
             code = study.wait()
         if code == 0:
-            break
+            return killed
         if code != -signal.SIGKILL:
             raise SystemExit(f"the study ended with code {code} after {killed}")
         for _ in range(200):  # workers of a killed driver end by themselves
@@ -82,7 +101,7 @@ def disturbed(folder: Path, people: int, contact: bool, rng: random.Random, usua
             time.sleep(0.05)
         else:
             raise SystemExit("workers outlived their driver")
-    subprocess.run([*command(folder, people, contact)], check=True)
+    subprocess.run(command(folder, kind), env=kind.environment, check=True)
     return killed
 
 
@@ -93,13 +112,16 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=300)
     parser.add_argument("--contact", action="store_true")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--engine", choices=("local", "ray"), default="local")
     given = parser.parse_args()
     rng, wrong = random.Random(given.seed), 0
-    with tempfile.TemporaryDirectory() as place:
+    with ExitStack() as stack:
+        place = stack.enter_context(tempfile.TemporaryDirectory())
+        kind = Kind(people=given.people, contact=given.contact, cluster=stack.enter_context(Cluster()) if given.engine == "ray" else None)
         usual_s = 0.0
         for name in ("warm", "whole"):  # the first compiles what is missing and computes the reference persons
             begun = time.monotonic()
-            subprocess.run(command(Path(place) / name, given.people, given.contact), check=True)
+            subprocess.run(command(Path(place) / name, kind), env=kind.environment, check=True)
             usual_s = time.monotonic() - begun
         whole = sorted_table(Path(place) / "whole")
         print(f"undisturbed: {given.people} people in {usual_s:.1f} s, {len(whole):,} bytes", flush=True)
@@ -107,7 +129,7 @@ def main() -> None:
             killed: list[str] = []
             for attempt in range(10):  # a run that ended before its kill says nothing
                 folder = Path(place) / f"round{number}-{attempt}"
-                killed = disturbed(folder, given.people, given.contact, rng, usual_s)
+                killed = disturbed(folder, kind, rng, usual_s)
                 if killed:
                     break
             same = sorted_table(folder) == whole

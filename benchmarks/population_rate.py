@@ -1,6 +1,6 @@
 """Rates of `kneeload population`: people per second on one worker and two, the engine's own share, and the memory of the driver.
 
-    python benchmarks/population_rate.py [--rounds 5] [--people 32]
+    python benchmarks/population_rate.py [--rounds 5] [--people 96]
 
 One and two workers take turns, and medians are told: on a machine that others use a single round says little. The engine's share is the
 processor time of the driver over that of the workers, at the default size of shards.
@@ -101,7 +101,7 @@ def main() -> None:
     """Print everything."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--people", type=int, default=32)
+    parser.add_argument("--people", type=int, default=96)
     given = parser.parse_args()
     memory(1000)
     memory(20_000)

@@ -7,11 +7,13 @@ import fcntl
 import gc
 import logging
 import os
+import pickle
 import platform
 import socket
 import subprocess
 import sys
 import time
+import warnings
 from collections import Counter, deque
 from functools import lru_cache
 from types import ModuleType, TracebackType
@@ -29,8 +31,10 @@ from kneeload.result import version_of_kneeload
 
 AUTO = "auto"
 _HANDED_ON = ("NUMBA_CACHE_DIR", "KNEELOAD_NO_CACHE")  # settings of the driver that its workers need for the same bits and no second compilation
-_LOOK_AGAIN_S = 5.0  # seconds between looks at how many cores the cluster has
+_LOOK_AGAIN_S = 5.0  # seconds between looks at the cluster: how many cores it has, and, while no piece comes back, whether it is there
 _ANSWER_S = 5.0  # seconds that an address has to answer
+_PATIENCE = "RAY_gcs_rpc_server_reconnect_timeout_s"  # seconds, 60 by default, after which Ray ends a process whose cluster is gone, with pages of its state
+_WAIT_FOR_CORES_S = 30.0  # seconds after which a cluster without a core is told
 
 
 class RayEngine:
@@ -47,7 +51,7 @@ class RayEngine:
         self._waiting: dict[Any, Piece] = {}
         self._losses: Counter[int] = Counter()
         self._mine = False
-        self._looked = 0.0
+        self._looked = self._heard = self._cores = 0.0
 
     def __enter__(self) -> Self:
         self._ray = ray = require_ray()
@@ -58,7 +62,9 @@ class RayEngine:
             threads = dict.fromkeys(THREADS, "1")
             given = {name: os.environ[name] for name in _HANDED_ON if name in os.environ}
             self._task = ray.remote(num_cpus=1, max_retries=0, runtime_env={"env_vars": {**threads, **given}})(_compute)
-            self._shared = [ray.put(item) for item in (self._design, self._layout, identity())]
+            self._gcs = str(ray.get_runtime_context().gcs_address)
+            self._shared = [identity(), ray.put(pickle.dumps((self._design, self._layout)))]
+            self._heard = time.monotonic()
             self._look()
         except BaseException:
             self._leave()
@@ -77,12 +83,12 @@ class RayEngine:
         """Wait for one of the pieces.
 
         Raises:
-            WorkerLost: the workers of a piece are lost again and again.
+            WorkerLost: the workers of a piece are lost again and again, or the cluster is gone.
             KneeloadError: a piece cannot be computed, or a worker has another kneeload than this process.
         """
         ray = self._ray
         while self._waiting:
-            (done, *_), _ = ray.wait(list(self._waiting), num_returns=1)
+            done = self._next()
             piece = self._waiting.pop(done)
             try:
                 found: PieceFigures = ray.get(done)
@@ -92,6 +98,7 @@ class RayEngine:
                 self._lost(piece, problem)
                 continue
             except ray.exceptions.RayError as problem:
+                self._check_there()
                 raise KneeloadError(f"The Ray cluster cannot compute the study: {_sentence(problem)}; what was written is kept, and the same command goes on with it") from problem
             self._losses.pop(piece.first, None)
             self._look()
@@ -99,12 +106,36 @@ class RayEngine:
             return found
         raise KneeloadError("No piece of the study is under way.")
 
+    def _next(self) -> Any:
+        """Wait for a piece that is done or lost, and look now and then whether there still is a cluster."""
+        told = False
+        begun = time.monotonic()
+        while True:
+            done, _ = self._ray.wait(list(self._waiting), num_returns=1, timeout=_LOOK_AGAIN_S)
+            if done:
+                self._heard = time.monotonic()
+                return done[0]
+            self._check_there()
+            if self._look() < 1.0 and not told and time.monotonic() - begun > _WAIT_FOR_CORES_S:
+                told = True
+                warnings.warn(f"The Ray cluster at {self._gcs} has no core for this study; it waits until one comes", stacklevel=2)
+
+    def _check_there(self) -> None:
+        """Raise WorkerLost if the head of the cluster has not answered for half the time after which Ray would end this process."""
+        patience = 0.5 * float(os.environ.get(_PATIENCE, "60"))
+        while not _answers(self._gcs):
+            if time.monotonic() - self._heard > patience:
+                raise WorkerLost(f"The Ray cluster at {self._gcs} is gone; what was written is kept, and the same command goes on with it once there is a cluster again")
+            time.sleep(0.5)
+        self._heard = time.monotonic()
+
     def _feed(self) -> None:
         while self._queue and (self._workers is None or len(self._waiting) < self._workers):
             piece = self._queue.popleft()
             self._waiting[self._task.remote(*self._shared, piece)] = piece
 
     def _lost(self, piece: Piece, problem: Exception) -> None:
+        self._check_there()
         self._losses[piece.first] += 1
         if self._losses[piece.first] > MOST_LOSSES:
             raise WorkerLost(f"The Ray workers that had people {piece.first} to {piece.first + piece.count - 1} were lost {self._losses[piece.first]} times "
@@ -112,12 +143,16 @@ class RayEngine:
         self._queue.appendleft(piece)
         self._feed()
 
-    def _look(self) -> None:
-        """Follow a cluster that grows or shrinks."""
+    def _look(self) -> float:
+        """Follow a cluster that grows or shrinks; returns its cores."""
         now = time.monotonic()
-        if self._workers is None and (not self._looked or now - self._looked > _LOOK_AGAIN_S):
+        if not self._looked or now - self._looked > _LOOK_AGAIN_S:
             self._looked = now
-            self.slots = max(1, int(self._ray.cluster_resources().get("CPU", 0.0)))
+            self._check_there()  # the next line would hang in a cluster that is gone, until Ray ends this process
+            self._cores = float(self._ray.cluster_resources().get("CPU", 0.0))
+            if self._workers is None:
+                self.slots = max(1, int(self._cores))
+        return self._cores
 
     def _leave(self) -> None:
         """Drop what is under way. A connection of this engine's own is closed, which ends its workers."""
@@ -151,10 +186,16 @@ def check_identity(driver: dict[str, str], worker: dict[str, str], machine: str)
                                 "since other versions give other numbers.")
 
 
-def _compute(design: Design, layout: Layout, driver: dict[str, str], piece: Piece) -> PieceFigures:
-    """The task, in a Ray worker."""
+def _compute(driver: dict[str, str], study: bytes, piece: Piece) -> PieceFigures:
+    """The task, in a Ray worker. The study comes as bytes, which mean nothing to other sources: these are compared first."""
     _prepare(tuple(driver.items()))
-    return piece_figures(design, layout, piece)
+    return piece_figures(*_study(study), piece)
+
+
+@lru_cache(maxsize=1)
+def _study(study: bytes) -> tuple[Design, Layout]:
+    design, layout = pickle.loads(study)
+    return design, layout
 
 
 @lru_cache(maxsize=4)
@@ -223,11 +264,23 @@ def _lost_errors(ray: ModuleType) -> tuple[type[Exception], ...]:
 def _cause(problem: Any) -> BaseException:
     """The error that was raised in the task, in a sentence if kneeload is not there."""
     cause = problem.cause
-    if isinstance(cause, ImportError):
-        return KneeloadError(f"A Ray worker cannot import what it needs ({_sentence(cause)}): install the same kneeload on every machine of the cluster.")
+    missing = _missing(cause)
+    if missing:
+        return KneeloadError(f"A Ray worker cannot import what it needs ({missing}): install the same kneeload on every machine of the cluster.")
     return cause if isinstance(cause, BaseException) else KneeloadError(f"A Ray worker failed: {_sentence(problem)}.")
+
+
+def _missing(cause: object) -> str:
+    """What could not be imported. Ray has it in the last line of a RuntimeError when it is the task itself, and so kneeload."""
+    if isinstance(cause, ImportError):
+        return _sentence(cause)
+    if isinstance(cause, RuntimeError) and "failed to import on the worker" in str(cause):
+        return str(cause).strip().splitlines()[-1].rstrip(".")
+    return ""
 
 
 def _sentence(problem: BaseException) -> str:
     lines = [line.strip() for line in str(problem).splitlines() if line.strip()]
+    if lines and lines[0].startswith("Version mismatch"):
+        return " ".join(lines)
     return (lines[0] if lines else type(problem).__name__).rstrip(".")

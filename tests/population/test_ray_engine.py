@@ -1,21 +1,10 @@
-"""The Ray engine: the laws of losses and versions with a stand-in for Ray, and a real cluster of two cores on loopback with kills."""
+"""The Ray engine: the laws of losses and versions with a stand-in for Ray. test_ray_cluster.py has real clusters."""
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import random
-import secrets
-import shutil
-import signal
-import socket
-import subprocess
+import pickle
 import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator
-from importlib.util import find_spec
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -27,7 +16,6 @@ from kneeload.errors import InputError, KneeloadError
 from kneeload.population import ray_engine
 from kneeload.population.design import Design, Run
 from kneeload.population.engine import MOST_LOSSES
-from kneeload.population.folder import JOURNAL
 from kneeload.population.ray_engine import RayEngine, check_identity, identity
 from kneeload.population.rows import Layout, Piece
 from kneeload.population.run import ray_engine as engine_of
@@ -42,7 +30,7 @@ class StandIn:
 
     def __init__(self, answer: Callable[[Piece, int], Any], cores: float = 2.0) -> None:
         self.answer, self.cores, self.begun, self.most, self.connected = answer, cores, list[int](), 0, True
-        self.cancelled, self.options = list[int](), dict[str, Any]()
+        self.cancelled, self.options, self.silent = list[int](), dict[str, Any](), 0
         names = ("RayTaskError", "WorkerCrashedError", "NodeDiedError", "OutOfMemoryError", "ObjectLostError")
         base = type("RayError", (Exception,), {})
         self.exceptions = SimpleNamespace(RayError=base, **{name: type(name, (base,), {}) for name in names})
@@ -62,14 +50,21 @@ class StandIn:
     def remote(self, **options: Any) -> Callable[[Any], Any]:
         self.options = options
 
-        def begin(design: Design, layout: Layout, driver: dict[str, str], piece: Piece) -> tuple[Piece, int]:
+        def begin(driver: dict[str, str], study: bytes, piece: Piece) -> tuple[Piece, int]:
+            assert driver == identity() and pickle.loads(study) == (DESIGN, LAYOUT)
             self.begun.append(piece.first)
             return piece, self.begun.count(piece.first)
 
         return lambda function: SimpleNamespace(remote=begin)
 
-    def wait(self, items: list[Any], num_returns: int) -> tuple[list[Any], list[Any]]:
+    def get_runtime_context(self) -> Any:
+        return SimpleNamespace(gcs_address="127.0.0.1:6379")
+
+    def wait(self, items: list[Any], num_returns: int, timeout: float) -> tuple[list[Any], list[Any]]:
         self.most = max(self.most, len(items))
+        if self.silent:
+            self.silent -= 1
+            return [], items
         return items[-1:], items[:-1]
 
     def get(self, item: tuple[Piece, int]) -> Any:
@@ -85,6 +80,7 @@ class StandIn:
 def stand_in(monkeypatch: pytest.MonkeyPatch, answer: Callable[[Piece, int], Any], **kinds: Any) -> StandIn:
     ray = StandIn(answer, **kinds)
     monkeypatch.setattr(ray_engine, "require_ray", lambda: ray)
+    monkeypatch.setattr(ray_engine, "_answers", lambda _: True)
     return ray
 
 
@@ -160,6 +156,47 @@ def test_an_error_of_a_task_is_the_error_of_the_study(monkeypatch: pytest.Monkey
         failing(ModuleNotFoundError("No module named 'kneeload'"))
 
 
+def test_a_worker_without_kneeload_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    ray = stand_in(monkeypatch, lambda *_: problem)
+    problem = ray.exceptions.RayTaskError()
+    problem.cause = RuntimeError("The remote function failed to import on the worker. This may be because:\n\nTraceback (most recent call last):\nModuleNotFoundError: No module named 'kneeload'\n")
+    with RayEngine(DESIGN, LAYOUT) as engine, pytest.raises(KneeloadError, match=r"cannot import what it needs \(ModuleNotFoundError: No module named 'kneeload'\): install the same"):
+        engine.submit(PIECES[0])
+        engine.finished()
+
+
+def test_a_cluster_that_does_not_answer_any_more_ends_the_study_with_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    ray = stand_in(monkeypatch, lambda piece, _: piece.first)
+    answers = [False, False, True]
+    monkeypatch.setattr(ray_engine.time, "sleep", lambda _: None)
+    with RayEngine(DESIGN, LAYOUT) as engine:
+        engine.submit(PIECES[0])
+        engine.submit(PIECES[1])
+        ray.silent = 1
+        monkeypatch.setattr(ray_engine, "_answers", lambda _: answers.pop(0))
+        assert engine.finished() == 8 and not answers, "a head that was away for a moment"
+        ray.silent = 1
+        monkeypatch.setattr(ray_engine, "_answers", lambda _: False)
+        monkeypatch.setenv("RAY_gcs_rpc_server_reconnect_timeout_s", "0.02")
+        with pytest.raises(WorkerLost, match=r"cluster at 127\.0\.0\.1:6379 is gone; what was written is kept"):
+            engine.finished()
+
+
+def test_a_cluster_without_a_core_is_told_and_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    ray = stand_in(monkeypatch, lambda piece, _: piece.first, cores=0.0)
+    monkeypatch.setattr(ray_engine, "_WAIT_FOR_CORES_S", 0.0)
+    with RayEngine(DESIGN, LAYOUT) as engine:
+        engine.submit(PIECES[0])
+        ray.silent = 3
+        with pytest.warns(UserWarning, match="has no core for this study") as told:
+            assert engine.finished() == 0 and len(told) == 1
+
+
+def test_two_versions_of_ray_are_named_both() -> None:
+    found = ray_engine._sentence(RuntimeError("Version mismatch: The cluster was started with:\n    Ray: 2.9.0\n    Python: 3.11.7\nThis process was started with:\n    Ray: 2.60.0\n"))
+    assert found == "Version mismatch: The cluster was started with: Ray: 2.9.0 Python: 3.11.7 This process was started with: Ray: 2.60.0"
+
+
 def test_a_worker_with_another_version_is_refused() -> None:
     mine = identity()
     check_identity(mine, dict(mine), "node7")
@@ -195,165 +232,3 @@ def test_an_address_is_auto_or_host_and_port(address: Any) -> None:
     with pytest.raises(InputError, match=r"population\.address"):
         Run(address=address)
     assert Run(address="10.0.0.7:6379").address == "10.0.0.7:6379" and Run(address="[::1]:6379")
-
-
-# with a real cluster
-
-real = pytest.mark.skipif(find_spec("ray") is None or not Path("/proc/self/task").exists(), reason="needs ray (pip install 'kneeload[cluster]') and /proc")
-LIGHT = ("contact=none", "population.size=160", "population.shard_size=16", "population.seed=5", "population.interventions=[none,{weight_loss: {mass_kg: 8}}]")
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
-
-
-def name_of(process: int) -> str:
-    try:
-        return Path(f"/proc/{process}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-    except OSError:
-        return ""
-
-
-def below(process: int) -> list[int]:
-    """All descendants of a process."""
-    try:
-        children = [int(word) for task in Path(f"/proc/{process}/task").iterdir() for word in (task / "children").read_text().split()]
-    except OSError:
-        return []
-    return [found for child in children for found in (child, *below(child))]
-
-
-class Cluster:
-    """`ray start --head --block` of two cores on loopback, with a token of its own and nothing in the home folder."""
-
-    def __init__(self, place: Path) -> None:
-        self.port, self.place = free_port(), place
-        self.environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # the latter: loopback is the node's address
-                            "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), "RAY_ADDRESS": f"127.0.0.1:{self.port}"}
-        words = ["start", "--head", "--block", "--node-ip-address=127.0.0.1", f"--port={self.port}", "--num-cpus=2", f"--object-store-memory={80 * 2**20}",
-                 "--include-dashboard=false", "--disable-usage-stats", f"--dashboard-agent-listen-port={free_port()}", f"--temp-dir={place}"]
-        self.log = place / "start.log"
-        with self.log.open("w") as log:
-            self.process = subprocess.Popen([sys.executable, "-m", "ray.scripts.scripts", *words], env=self.environment | {"RAY_ADDRESS": ""}, stdout=log, stderr=log, start_new_session=True)
-        for _ in range(600):
-            if "Ray runtime started" in self.log.read_text() or self.process.poll() is not None:
-                break
-            time.sleep(0.1)
-        else:
-            self.stop()
-        if self.process.poll() is not None:
-            pytest.skip(f"Ray does not start here: {self.log.read_text()[-300:]}")
-
-    def stop(self) -> None:
-        processes = [*below(self.process.pid), self.process.pid]
-        self.process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(10)
-        for process in processes:
-            if str(self.place) in name_of(process) or "ray::" in name_of(process) or process == self.process.pid:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(process, signal.SIGKILL)
-        self.process.wait()
-
-    def workers(self) -> list[int]:
-        return [process for process in below(self.process.pid) if name_of(process).startswith("ray::_compute")]
-
-    def study(self, folder: Path, *words: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "kneeload.cli", "population", "--quiet", *words, f"population.output={folder}", "population.engine=ray"]
-        return subprocess.Popen(command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    place = Path(tempfile.mkdtemp(prefix="kl-", dir="/tmp"))  # names of sockets must be short
-    made = Cluster(place)
-    yield made
-    made.stop()
-    shutil.rmtree(place, ignore_errors=True)
-
-
-def locally(folder: Path, *words: str) -> dict[str, bytes]:
-    subprocess.run([sys.executable, "-m", "kneeload.cli", "population", "--quiet", *words, "population.workers=1", f"population.output={folder}"], check=True)
-    return files(folder)
-
-
-def files(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.glob("*.parquet")}
-
-
-def shards(folder: Path) -> list[int]:
-    return [json.loads(line)["shard"] for line in (folder / JOURNAL).read_text().splitlines()]
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    return locally(tmp_path_factory.mktemp("study") / "local", *LIGHT)
-
-
-def begun(study: subprocess.Popen[str], folder: Path, count: int) -> bool:
-    """Wait until so many shards are there; False if the study ended before."""
-    while study.poll() is None:
-        with contextlib.suppress(OSError):
-            if len(shards(folder)) >= count:
-                return True
-        time.sleep(0.01)
-    return False
-
-
-def kill_a_worker(cluster: Cluster, study: subprocess.Popen[str]) -> int:
-    """Kill -9 of a worker after a random moment; returns how many were killed, 0 if the study ended before."""
-    time.sleep(random.uniform(0.0, 0.2))
-    while study.poll() is None:
-        for worker in cluster.workers()[:1]:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(worker, signal.SIGKILL)
-                return 1
-        time.sleep(0.01)
-    return 0
-
-
-@real
-@pytest.mark.slow
-def test_killed_workers_and_a_killed_driver_change_nothing(cluster: Cluster, whole: dict[str, bytes], tmp_path: Path) -> None:
-    folder = tmp_path / "study"
-    study = cluster.study(folder, *LIGHT)
-    assert kill_a_worker(cluster, study) and begun(study, folder, 2)
-    time.sleep(random.uniform(0.0, 0.2))
-    study.kill()
-    study.communicate()
-    before = shards(folder)
-    kept = {name: (folder / name).stat().st_mtime_ns for name in whole if int(name[6:11]) in before}
-    assert 2 <= len(before) < 10
-    for _ in range(200):
-        if not cluster.workers():
-            break
-        time.sleep(0.05)
-    assert not cluster.workers(), "workers outlived their driver"
-    again = cluster.study(folder)
-    kill_a_worker(cluster, again)
-    _, said = again.communicate(timeout=100)
-    assert again.returncode == 0, said
-    assert files(folder) == whole and sorted(shards(folder)) == list(range(10))
-    assert {name: (folder / name).stat().st_mtime_ns for name in kept} == kept, "what was there was not made again"
-
-
-@real
-@pytest.mark.slow
-def test_with_contact_the_files_are_those_of_the_local_engine(cluster: Cluster, tmp_path: Path) -> None:
-    words = ("population.size=3", "population.shard_size=2", "population.seed=2", "population.interventions=[none,unloader_brace]")
-    study = cluster.study(tmp_path / "ray", *words)
-    _, said = study.communicate(timeout=200)
-    assert study.returncode == 0, said
-    assert files(tmp_path / "ray") == locally(tmp_path / "local", *words)
-
-
-@real
-def test_no_cluster_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    nobody = f"127.0.0.1:{free_port()}"
-    monkeypatch.setenv("RAY_ADDRESS", nobody)
-    for address in (nobody, "auto"):
-        with pytest.raises(InputError, match=r"population\.address.*population\.engine=local needs none: nothing answers there\.$") as found, engine_of(address=address)(DESIGN, LAYOUT):
-            pass
-        assert "\n" not in str(found.value)
