@@ -103,50 +103,99 @@ PRIORS: tuple[Prior, ...] = (  # those that leave the surfaces and springs of a 
     Prior(name="meniscus_youngs_modulus_mpa", words="meniscus modulus E", low=15.0, high=25.0, part="contact", unit="MPa", source="20, range 15 to 25 (Donahue 2002, doi 10.1115/1.1470171)"),
     Prior(name="meniscus_circumferential_modulus_mpa", words="meniscus modulus along fibres", low=50.0, high=300.0, shape="log_uniform", part="contact", unit="MPa",
           source="140, range 50 to 300 (Donahue 2002, doi 10.1115/1.1470171)"),
-    Prior(name="meniscus_toe", words="softness of the unloaded meniscus", low=0.02, high=0.25, shape="log_uniform", part="contact",
+    Prior(name="meniscus_toe", words="stiffness of the unloaded meniscus", low=0.02, high=0.25, shape="log_uniform", part="contact",
           source="assumption in kneeload.contact.model.ContactModel, after Chia and Hull 2008 (doi 10.1002/jor.20573)"),
     Prior(name="cartilage_thickness_factor", words="cartilage thickness", low=0.6, high=1.5, shape="lognormal", mean=1.0, sd=0.14, part="person", own=True, source=SOURCES["thickness_scale"]),
 )
 """The default priors, independent of each other (assumption: nothing is published on how they go together). A "..._factor" multiplies what the case has;
 every other one takes the place of the case's setting."""
 PARTS_WITH_CONTACT = ("person", "contact", "bone", "lesion")
+BRACE = "brace_response_z"
+_SET = "the calibration has set this person's muscles and moment arms, and holds only with the settings it was fitted with"
+_GIVEN = ("shape", "low", "high", "mean", "sd", "source")
 
 
-def priors_for(case: Case, *, only: Sequence[str] = (), ranges: Mapping[str, tuple[float, float]] | None = None) -> tuple[Prior, ...]:
-    """Return the priors of the parameters that this case has, those that are asked for, with these ends in place of the default ones.
+def changed_priors(changes: Mapping[str, Mapping[str, Any]], where: str = "uncertainty.priors") -> tuple[Prior, ...]:
+    """Return the default priors with changes: parameter -> any of shape, low, high, mean, sd and source.
 
-    Args:
-        case: whose model; without contact it has neither cartilage nor bone, and without a brace no response to one.
-        only: names; empty = all.
-        ranges: name -> ends in its unit; the prior becomes even between them ("log_uniform" stays what it is).
+    Without a source of its own a changed prior has the source "given". Mean and standard deviation count for "normal" and "lognormal" alone.
 
     Raises:
-        InputError: a name that there is not, or that this case has no use for, or impossible ends.
+        InputError: a parameter or a setting that there is not, or a prior from which nothing can be drawn.
     """
-    ranges = ranges or {}
-    known = tuple(item.name for item in PRIORS)
-    for name in (*only, *ranges):
-        check_choice("parameter", name, known, where="sensitivity", why="these have a prior")
-    usable = [item for item in PRIORS if (case.contact is not None or item.part not in PARTS_WITH_CONTACT) and (case.brace is not None or item.name != "brace_response_z")]
+    known = {item.name: item for item in PRIORS}
+    for name, values in changes.items():
+        check_choice("parameter", name, tuple(known), where=where, why="these have a prior")
+        if not isinstance(values, Mapping):
+            raise InputError("prior", where=f"{where}.{name}", got=values, allowed="a mapping of " + ", ".join(_GIVEN), why="these describe it")
+        for key in values:
+            check_choice("setting", key, _GIVEN, where=f"{where}.{name}", why="a prior has these")
+        known[name] = _changed(known[name], dict(values), f"{where}.{name}")
+    return tuple(known.values())
+
+
+def _changed(prior: Prior, values: dict[str, Any], where: str) -> Prior:
+    with_mean = values.get("shape", prior.shape) in ("normal", "lognormal")
+    if with_mean and prior.shape not in ("normal", "lognormal") and not {"mean", "sd"} <= set(values):
+        raise InputError("prior", where=where, got=", ".join(values), allowed="a shape with mean and sd", why="it was even between its ends before")
+    for key in ("mean", "sd"):
+        if not with_mean:
+            values.pop(key, None)
+    drawn = {key: value for key, value in values.items() if key != "source" and value != getattr(prior, key)}
+    return replace(prior, **{"source": "given", **values}) if drawn else prior
+
+
+def priors_for(case: Case, *, only: Sequence[str] = (), known: Sequence[Prior] = PRIORS) -> tuple[Prior, ...]:
+    """Return the priors of the parameters that this case has, those that are asked for.
+
+    Args:
+        case: whose model; without contact it has neither cartilage nor bone, without a brace no response to one, and a calibrated person's muscles
+            and moment arms are what they were fitted as.
+        only: names; empty = all.
+        known: the priors to choose from.
+
+    Raises:
+        InputError: a name that there is not, or that this case has no use for, or nothing is left.
+    """
     for name in only:
-        check_choice("parameter", name, tuple(item.name for item in usable), where="sensitivity", why="the others change nothing in this case (no contact, or no brace)")
-    chosen = [item for item in usable if not only or item.name in only]
-    return tuple(_between(item, *ranges[item.name]) if item.name in ranges else item for item in chosen)
+        check_choice("parameter", name, tuple(item.name for item in known), where="uncertainty.only", why="these have a prior")
+    usable = [item for item in known if _unused(case, item) is None]
+    for item in known:
+        why = _unused(case, item)
+        if item.name in only and why is not None:
+            raise InputError("parameter", where="uncertainty.only", got=item.name, allowed="one of " + ", ".join(each.name for each in usable), why=f"it changes nothing in this case: {why}")
+    if not usable:
+        raise InputError("parameters", where="sensitivity", got="none", allowed="a case with contact, or one without muscles.calibration_file",
+                         why="a calibration has set the muscles and moment arms of this person, and without contact a case has no other parameters")
+    return tuple(item for item in usable if not only or item.name in only)
 
 
-def _between(prior: Prior, low: float, high: float) -> Prior:
-    return replace(prior, low=low, high=high, shape="log_uniform" if prior.shape == "log_uniform" else "uniform", source="given")
+def _unused(case: Case, prior: Prior) -> str | None:
+    """Why a case has no use for a parameter, None if it has."""
+    if case.contact is None and prior.part in PARTS_WITH_CONTACT:
+        return "contact=none has neither cartilage nor bone"
+    if case.brace is None and prior.name == BRACE:
+        return "there is no brace"
+    if case.calibration is not None and _calibrated(prior):
+        return _SET
+    return None
+
+
+def _calibrated(prior: Prior) -> bool:
+    """Whether a calibration says what this is."""
+    return prior.part == "muscles" and prior.name != BRACE
 
 
 def with_parameters(case: Case, values: Mapping[str, float]) -> Case:
     """Return the case with these values of its parameters, by name of `PRIORS`; the case before its interventions gets the same.
 
     Raises:
-        InputError: a value that the model refuses, or a calibrated case, whose constants hold only for the parameters it was fitted with.
+        InputError: a value that the model refuses, or one of the muscles of a calibrated person.
     """
     if case.calibration is not None:
-        raise InputError("calibration", where="muscles.calibration_file", got=case.calibration.name, allowed="none in a study of uncertainty",
-                         why="a person's constants hold only for the parameters they were fitted with")
+        for prior in PRIORS:
+            if prior.name in values and _calibrated(prior):
+                raise InputError("parameter", where="sensitivity", got=prior.name, allowed="one that the calibration leaves open", why=_SET)
     now = case if case.baseline is None else replace(case, baseline=with_parameters(case.baseline, values))
     arms: dict[str, float] = {}
     for name, value in values.items():

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import difflib
-import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kneeload.case import Case
-from kneeload.errors import InputError, KneeloadError
-from kneeload.population.batch import simulate_many
-from kneeload.population.figures import CaseFigures
-from kneeload.population.priors import Prior, priors_for, with_parameters
-from kneeload.result import COMPARTMENT_OF_REGION, COMPARTMENTS
+from kneeload.errors import KneeloadError
+from kneeload.population.drawn_runs import InMemory, compute
+from kneeload.population.priors import Prior
+from kneeload.population.run import Progress
+from kneeload.population.runs_folder import RunsFolder
+from kneeload.population.uncertainty import ENDS, LEAST_BLOCKS, LEAST_TRAJECTORIES, MORRIS_LEVELS, Draws, drawn, morris_grid, problem
 
 Array = NDArray[np.float64]
 RESAMPLES = 400  # of the bootstrap: its half-widths are known to some 5 %
-ENDS = (0.025, 0.975)  # of intervals and of the one-at-a-time bars
-LEAST_BLOCKS = 8
-LOAD_OUTPUTS = ("loads.medial.peak_force_n", "loads.lateral.peak_force_n", "loads.patellofemoral.peak_force_n")
-CONTACT_OUTPUTS = ("loads.medial.peak_force_n", "contact.medial.peak_pressure_mpa", "bone.compartments.medial.daily_dose_mpa_s", "lesion.compartments.medial.any_risk_24mo")
 NO_VARIATION = 1e-9  # range over size below which an output counts as constant
 
 
@@ -49,16 +44,35 @@ class Indices:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Output:
-    """One output of a study of uncertainty.
+class Effects:
+    """Elementary effects of one output over n trajectories (Morris 1991), in the unit of the output: its change when a parameter goes from the 2.5 to the
+    97.5 % quantile of its prior, told from steps of two thirds of that.
+
+    Attributes:
+        trajectories: n.
+        mu: (P,) in the unit of the output; mean effect.
+        mu_star: (P,) same unit; mean size of the effect (Campolongo 2007, doi 10.1016/j.envsoft.2006.10.004).
+        mu_star_half: (P,) same unit; half-width of its 95 % interval, by bootstrap over the trajectories.
+        sigma: (P,) same unit; standard deviation of the effect: large where it depends on the other parameters.
+    """
+
+    trajectories: int
+    mu: Array
+    mu_star: Array
+    mu_star_half: Array
+    sigma: Array
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """What a number may be over the priors; all in its unit.
 
     Attributes:
         name: its path in summary.json.
-        nominal: of the case as it is, in the unit of the name.
-        low, median, high: 2.5, 50 and 97.5 % quantiles over the priors, same unit.
-        low_error, high_error: standard errors of the ends, by bootstrap over the blocks, same unit.
-        swings: (P, 2) in the unit of the output; with each parameter alone at the 2.5 and the 97.5 % quantile of its prior, nan where that failed.
-        indices: from 1/8, 1/4, 1/2 and all of the blocks, the last being the answer.
+        nominal: of the case as it is.
+        low, median, high: 2.5, 50 and 97.5 % quantiles over the priors.
+        low_error, high_error: standard errors of the ends, by bootstrap over the blocks.
+        draws: independent draws that have this number.
     """
 
     name: str
@@ -68,8 +82,28 @@ class Output:
     high: float
     low_error: float
     high_error: float
+    draws: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """What an output depends on.
+
+    Attributes:
+        name: its path in summary.json.
+        nominal: of the case as it is, in the unit of the name.
+        interval: over the priors; None for a screening, whose draws lie on a grid.
+        swings: (P, 2) in the unit of the output; with each parameter alone at the 2.5 and the 97.5 % quantile of its prior, nan where that failed.
+        indices: from 1/8, 1/4, 1/2 and all of the blocks, the last being the answer; empty for a screening.
+        effects: of a screening, else None.
+    """
+
+    name: str
+    nominal: float
+    interval: Interval | None
     swings: Array
-    indices: tuple[Indices, ...]
+    indices: tuple[Indices, ...] = ()
+    effects: Effects | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,75 +111,92 @@ class Sensitivity:
     """A study of uncertainty.
 
     Attributes:
-        priors: the P parameters.
-        outputs: what was asked.
-        samples: blocks that were asked for.
+        draws: what was asked.
+        outputs: answers.
+        intervals: of every number of the runs; empty for a screening.
         kept: blocks without a failed run; the others are left out as a whole.
         failures: sentence -> how many runs failed with it.
-        runs: cases that were simulated.
-        values: (runs, P) in the units of the parameters; the first row nan (the case as it is), then the one-at-a-time runs, then the blocks.
-        found: (runs, outputs) in the units of the outputs, nan where a run failed.
-        seed: of sampling and bootstrap.
-        seconds: s; of the simulations.
+        numbers: (runs, names) in the units of the names, nan where a run failed.
+        computed: runs of this process; the others were there before.
+        seconds: s; of the simulations of this process.
     """
 
-    priors: tuple[Prior, ...]
+    draws: Draws
     outputs: tuple[Output, ...]
-    samples: int
+    intervals: tuple[Interval, ...]
     kept: int
     failures: Mapping[str, int]
-    runs: int
-    values: Array
-    found: Array
-    seed: int
+    numbers: Array
+    computed: int
     seconds: float
 
+    @property
+    def priors(self) -> tuple[Prior, ...]:
+        """The parameters."""
+        return self.draws.priors
 
-def sensitivity(case: Case, *, outputs: Sequence[str] = (), samples: int = 128, seed: int = 1, workers: int = 2, priors: Sequence[Prior] | None = None,
-                progress: Callable[[int, int], object] | None = None) -> Sensitivity:
+    @property
+    def found(self) -> Array:
+        """The asked outputs of every run (runs, outputs) in their units, nan where a run failed."""
+        return self.numbers[:, [self.draws.names.index(name) for name in self.draws.outputs]]
+
+
+def sensitivity(case: Case, *, outputs: Sequence[str] = (), samples: int = 128, seed: int = 1, workers: int = 2, priors: Sequence[Prior] | None = None, method: str = "sobol",
+                folder: Path | None = None, progress: Callable[[Progress], object] | None = None) -> Sensitivity:
     """Simulate a case with its parameters drawn from their priors, and tell intervals, indices and one-at-a-time swings of its outputs.
 
     Args:
-        case: person, activity, interventions; its calibration must be None.
-        outputs: paths in summary.json, or `bone.compartments.<name>.daily_dose_mpa_s` (sum of regions) and
-            `lesion.compartments.<name>.any_risk_24mo` (1 less the product of 1 - risk over regions); empty = a few of the medial side.
-        samples: blocks, a power of two from 8; there are samples x (P + 2) runs and 2 P + 1 more.
+        case: person, activity, interventions.
+        outputs: names of numbers (`kneeload.population.run_numbers`), `*` and `?` stand for any letters; empty = a few of the medial side.
+        samples: blocks, a power of two from 8; there are samples x (P + 2) runs and 2 P + 1 more. For "morris" trajectories of P + 1 runs.
         seed: the same seed gives the same answer, whatever the workers.
         workers: processes; 0 stays in this one.
         priors: default `priors_for(case)`.
-        progress: called with runs done and runs in all.
+        method: "sobol" or "morris".
+        folder: keeps every run as soon as it is there, so that the same study goes on where it was stopped; None = in memory.
+        progress: called after every few runs.
 
     Raises:
-        InputError: an output or a parameter that there is not, a number of samples that is no power of two, SALib not installed, or a case that fails.
+        InputError: an output or a parameter that there is not, a number of samples that cannot be used, SALib not installed, a case that fails, or a folder
+            of another study.
+        KneeloadError: hardly any block is left without a failed run, or workers are killed again and again, or the disk is full.
+    """
+    return study_of(drawn(case, priors=priors, outputs=outputs, samples=samples, seed=seed, method=method), workers=workers, folder=folder, progress=progress)
+
+
+def study_of(draws: Draws, *, workers: int = 2, folder: Path | None = None, words: tuple[str, ...] = (), progress: Callable[[Progress], object] | None = None) -> Sensitivity:
+    """Compute the runs of a study that are not in its folder yet, and tell what follows from all of them; see `sensitivity`."""
+    begin = time.monotonic()
+    with ExitStack() as stack:
+        kept = InMemory() if folder is None else stack.enter_context(RunsFolder(folder, draws, words))
+        numbers, failures, computed = compute(draws, kept, workers=workers, progress=progress)
+    return told(draws, numbers, failures, computed=computed, seconds=time.monotonic() - begin)
+
+
+def told(draws: Draws, numbers: Array, failures: Mapping[str, int], *, computed: int = 0, seconds: float = 0.0) -> Sensitivity:
+    """What follows from the numbers (runs, names) of all runs.
+
+    Raises:
         KneeloadError: hardly any block is left without a failed run.
     """
-    require_salib()
-    _check_samples(samples)
-    chosen = priors_for(case) if priors is None else tuple(priors)
-    if not chosen:
-        raise InputError("parameters", where="sensitivity", got="none", allowed="one or more", why="an interval comes from what is not known")
-    names = tuple(dict.fromkeys(outputs)) or (LOAD_OUTPUTS if case.contact is None else CONTACT_OUTPUTS)
-    points = design(len(chosen), samples, seed)
-    values = np.vstack([np.full((1, len(chosen)), np.nan), *_ends(case, chosen), _values(chosen, points)])
-    begin = time.monotonic()
-    found, failures = _simulated(case, chosen, values, names, workers, progress)
-    seconds = time.monotonic() - begin
-    first = 1 + 2 * len(chosen)
-    blocks = found[first:].reshape(samples, len(chosen) + 2, len(names))
-    whole = blocks[np.isfinite(blocks).all(axis=(1, 2))]
-    if len(whole) < LEAST_BLOCKS:
+    places = [draws.names.index(name) for name in draws.outputs]
+    blocks = numbers[draws.alone:].reshape(draws.samples, draws.block, len(draws.names))
+    fine = np.isfinite(blocks[:, :, places]).all(axis=(1, 2))
+    whole = blocks[fine]
+    if len(whole) < (LEAST_BLOCKS if draws.method == "sobol" else LEAST_TRAJECTORIES):
         said = "; ".join(f"{count} runs: {sentence}" for sentence, count in failures.items()) or "the outputs do not exist for these parameters"
-        raise KneeloadError(f"Only {len(whole)} of {samples} blocks are without a failed run, too few for an interval ({said})")
-    told = tuple(_output(name, found[0, place], whole[:, :, place], found[1:first, place], seed) for place, name in enumerate(names))
-    return Sensitivity(priors=chosen, outputs=told, samples=samples, kept=len(whole), failures=failures, runs=len(values), values=values, found=found, seed=seed, seconds=seconds)
-
-
-def design(parameters: int, samples: int, seed: int) -> Array:
-    """Points (samples (P + 2), P), no unit, 0 to 1: per block a row of A, P rows of A with one column of B, a row of B (Saltelli 2010,
-    doi 10.1016/j.cpc.2009.09.018), from a scrambled Sobol sequence."""
-    from SALib.sample import sobol
-
-    return np.asarray(sobol.sample(_problem(parameters), samples, calc_second_order=False, seed=seed))
+        raise KneeloadError(f"Only {len(whole)} of {draws.samples} blocks are without a failed run, too few for an interval ({said})")
+    swings = numbers[1:draws.alone].reshape(-1, 2, len(draws.names))
+    if draws.method == "sobol":
+        intervals = _intervals(draws, numbers[0], whole)
+        outputs = tuple(Output(name=name, nominal=float(numbers[0, place]), interval=intervals[place], swings=swings[:, :, place], indices=_converging(whole[:, :, place], draws.seed))
+                        for name, place in zip(draws.outputs, places))
+    else:
+        grid = morris_grid(len(draws.priors), draws.samples, draws.seed).reshape(draws.samples, draws.block, -1)[fine]
+        intervals = ()
+        outputs = tuple(Output(name=name, nominal=float(numbers[0, place]), interval=None, swings=swings[:, :, place], effects=effects(grid, whole[:, :, place], draws.seed))
+                        for name, place in zip(draws.outputs, places))
+    return Sensitivity(draws=draws, outputs=outputs, intervals=intervals, kept=len(whole), failures=dict(failures), numbers=numbers, computed=computed, seconds=seconds)
 
 
 def indices(found: Array, seed: int, *, resamples: int = RESAMPLES) -> Indices:
@@ -156,111 +207,37 @@ def indices(found: Array, seed: int, *, resamples: int = RESAMPLES) -> Indices:
     if np.ptp(found) <= NO_VARIATION * np.abs(found).max():
         nothing = np.full(parameters, np.nan)
         return Indices(blocks=blocks, first=nothing, first_half=nothing, total=nothing, total_half=nothing)
-    told = sobol.analyze(_problem(parameters), found.reshape(-1), calc_second_order=False, num_resamples=resamples, conf_level=0.95, seed=seed)
+    told = sobol.analyze(problem(parameters), found.reshape(-1), calc_second_order=False, num_resamples=resamples, conf_level=0.95, seed=seed)
     return Indices(blocks=blocks, first=np.asarray(told["S1"]), first_half=np.asarray(told["S1_conf"]), total=np.asarray(told["ST"]), total_half=np.asarray(told["ST_conf"]))
 
 
-def require_salib() -> None:
-    """Raise InputError that says what to install if SALib is not there."""
-    try:
-        import SALib  # noqa: F401
-    except ImportError:
-        raise InputError("package SALib", where="sensitivity", got="not installed", allowed="pip install 'kneeload[sensitivity]'", why="it draws and tells Sobol indices") from None
+def effects(grid: Array, found: Array, seed: int) -> Effects:
+    """Elementary effects from the outputs (N, P + 1) of N whole trajectories through grid points (N, P + 1, P) from 0 to 1."""
+    from SALib.analyze import morris
+
+    parameters = grid.shape[2]
+    told = morris.analyze(problem(parameters), grid.reshape(-1, parameters), found.reshape(-1), num_resamples=RESAMPLES, num_levels=MORRIS_LEVELS, seed=seed)
+    mu, mu_star, half, sigma = (np.asarray(told[name], dtype=float) for name in ("mu", "mu_star", "mu_star_conf", "sigma"))
+    return Effects(trajectories=len(grid), mu=mu, mu_star=mu_star, mu_star_half=half, sigma=sigma)
 
 
-def outputs_of(figures: CaseFigures) -> dict[str, float | None]:
-    """Every number of a case by its path in summary.json, and the sums over compartments."""
-    numbers = figures.numbers()
-    if figures.bone is not None and figures.lesion is not None:
-        for name in COMPARTMENTS:
-            own = [region for region, compartment in COMPARTMENT_OF_REGION.items() if compartment == name]
-            doses, risks = ([numbers.get(path.format(region)) for region in own] for path in ("bone.regions.{}.daily_dose_mpa_s", "lesion.regions.{}.risk_24mo"))
-            numbers[f"bone.compartments.{name}.daily_dose_mpa_s"] = sum(value or 0.0 for value in doses)
-            numbers[f"lesion.compartments.{name}.any_risk_24mo"] = 1.0 - float(np.prod([1.0 - (value or 0.0) for value in risks]))
-    return numbers
-
-
-def _problem(parameters: int) -> dict[str, Any]:
-    return {"num_vars": parameters, "names": [f"p{place}" for place in range(parameters)], "bounds": [[0.0, 1.0]] * parameters}
-
-
-def _check_samples(samples: int) -> None:
-    if isinstance(samples, bool) or not isinstance(samples, int) or not LEAST_BLOCKS <= samples <= 2**20 or samples & (samples - 1):
-        raise InputError("number of samples", where="--samples", got=samples, allowed=f"a power of two from {LEAST_BLOCKS} to {2**20}", why="a Sobol sequence is even at these lengths only")
-
-
-def _values(priors: Sequence[Prior], points: Array) -> Array:
-    return np.column_stack([prior.value(points[:, place]) for place, prior in enumerate(priors)])
-
-
-def _ends(case: Case, priors: Sequence[Prior]) -> Iterator[Array]:
-    """Rows (2, P) for each parameter: it at the ends of its prior, the others nan (as in the case)."""
-    for place, prior in enumerate(priors):
-        rows = np.full((2, len(priors)), np.nan)
-        rows[:, place] = prior.value(np.array(ENDS))
-        yield rows
-
-
-def _simulated(case: Case, priors: Sequence[Prior], values: Array, names: Sequence[str], workers: int,
-               progress: Callable[[int, int], object] | None) -> tuple[Array, dict[str, int]]:
-    found, failures = np.full((len(values), len(names)), np.nan), dict[str, int]()
-    refused: dict[int, str] = {}
-
-    def cases() -> Iterator[Case]:
-        for place, row in enumerate(values):
-            try:
-                yield with_parameters(case, {prior.name: value for prior, value in zip(priors, row) if np.isfinite(value)})
-            except InputError as problem:
-                if place == 0:
-                    raise
-                refused[place] = str(problem)
-                yield case  # keeps its place; its figures are not used
-
-    with _no_disk_cache():
-        for figures in simulate_many(cases(), workers=workers):
-            error = refused.get(figures.index) or figures.error
-            if error is None:
-                numbers = outputs_of(figures)
-                if figures.index == 0:
-                    _check_outputs(names, numbers)
-                found[figures.index] = [np.nan if (value := numbers.get(name)) is None else float(value) for name in names]
-            elif figures.index == 0:
-                raise InputError("case", where="sensitivity", got=error, allowed="a case that can be simulated", why="its outputs are asked for")
-            else:
-                failures[error] = failures.get(error, 0) + 1
-            if progress is not None:
-                progress(figures.index + 1, len(values))
-    return found, failures
-
-
-def _check_outputs(names: Sequence[str], numbers: Mapping[str, float | None]) -> None:
-    for name in names:
-        if numbers.get(name) is None:
-            near = difflib.get_close_matches(name, [key for key, value in numbers.items() if value is not None], n=3, cutoff=0.0)
-            raise InputError("output", where="--outputs", got=name, allowed="a number of this case's summary.json, such as " + ", ".join(near),
-                             why="this case has no such number" if name not in numbers else "this case has no value for it")
-
-
-@contextmanager
-def _no_disk_cache() -> Iterator[None]:
-    """Reference persons of drawn parameters are asked for once each: they would push all others out of the memory on disk."""
-    before = os.environ.get("KNEELOAD_NO_CACHE")
-    os.environ["KNEELOAD_NO_CACHE"] = "1"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["KNEELOAD_NO_CACHE"]
-        else:
-            os.environ["KNEELOAD_NO_CACHE"] = before
-
-
-def _output(name: str, nominal: float, found: Array, swings: Array, seed: int) -> Output:
-    """Put together an output from the figures (N, P + 2) of whole blocks and of the one-at-a-time runs (2 P,)."""
-    drawn = found[:, [0, -1]]  # A and B: independent draws from the priors
-    low, median, high = np.quantile(drawn, (ENDS[0], 0.5, ENDS[1]))
-    rng = np.random.default_rng(seed)
-    again = np.array([np.quantile(drawn[rng.integers(len(drawn), size=len(drawn))], ENDS) for _ in range(RESAMPLES)])
+def _converging(found: Array, seed: int) -> tuple[Indices, ...]:
+    """Indices from 1/8, 1/4, 1/2 and all of the blocks (N, P + 2)."""
     sizes = sorted({size for part in (8, 4, 2) if (size := len(found) // part) >= LEAST_BLOCKS} | {len(found)})
-    return Output(name=name, nominal=float(nominal), low=float(low), median=float(median), high=float(high), low_error=float(again[:, 0].std()), high_error=float(again[:, 1].std()),
-                  swings=swings.reshape(-1, 2), indices=tuple(indices(found[:size], seed) for size in sizes))
+    return tuple(indices(found[:size], seed) for size in sizes)
+
+
+def _intervals(draws: Draws, nominal: Array, whole: Array) -> tuple[Interval, ...]:
+    """Intervals of every number from whole blocks (N, P + 2, names)."""
+    drawn = whole[:, [0, -1]]  # A and B: independent draws from the priors
+    count = np.isfinite(drawn).sum(axis=(0, 1))
+    usable = count > 0
+    low, median, high = np.full((3, len(usable)), np.nan)
+    errors = np.full((2, len(usable)), np.nan)
+    low[usable], median[usable], high[usable] = np.nanquantile(drawn[:, :, usable], (ENDS[0], 0.5, ENDS[1]), axis=(0, 1))
+    full = count == 2 * len(whole)  # the others are too seldom there for an error
+    rng = np.random.default_rng(draws.seed)
+    again = np.array([np.quantile(drawn[rng.integers(len(drawn), size=len(drawn))][:, :, full], ENDS, axis=(0, 1)) for _ in range(RESAMPLES)])
+    errors[:, full] = again.std(axis=0)
+    return tuple(Interval(name=name, nominal=float(nominal[place]), low=float(low[place]), median=float(median[place]), high=float(high[place]),
+                          low_error=float(errors[0, place]), high_error=float(errors[1, place]), draws=int(count[place])) for place, name in enumerate(draws.names))

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import re
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 from kneeload import Case, interventions, simulate
+from kneeload.calibration.person import Calibration, PersonalConstants
+from kneeload.cli import case_of
 from kneeload.errors import InputError
+from kneeload.forces.personal import PersonalGeometry
 from kneeload.lesion.model import LesionModel
-from kneeload.population.priors import PRIORS, Prior, priors_for, with_parameters
+from kneeload.population.priors import BRACE, PRIORS, Prior, changed_priors, priors_for, with_parameters
+from kneeload.population.uncertainty import Uncertainty, record_of
 from kneeload.simulate import reference_case
 
 U = np.linspace(0.0005, 0.9995, 1001)
+CONF = Path(__file__).parents[2] / "conf" / "uncertainty" / "default.yaml"
 
 
 @pytest.mark.parametrize("prior", PRIORS, ids=lambda prior: prior.name)
@@ -61,23 +68,61 @@ def test_arms_of_one_leave_the_forces_as_they_are() -> None:
 
 def test_priors_are_those_that_matter() -> None:
     light = {item.name for item in priors_for(Case(contact=None))}
-    assert "stability" in light and "cartilage_youngs_modulus_mpa" not in light and "brace_response_z" not in light
+    assert "stability" in light and "cartilage_youngs_modulus_mpa" not in light and BRACE not in light
     braced = interventions.apply(Case(contact=None), "unloader_brace", {})
-    assert "brace_response_z" in {item.name for item in priors_for(braced)}
-    with pytest.raises(InputError, match="change nothing"):
+    assert BRACE in {item.name for item in priors_for(braced)}
+    with pytest.raises(InputError, match=r"changes nothing.*contact=none"):
         priors_for(Case(contact=None), only=("meniscus_toe",))
-    with pytest.raises(InputError, match="stability"):
+    with pytest.raises(InputError, match="did you mean 'stability'"):
         priors_for(Case(), only=("stabillity",))
 
 
-def test_given_ends_replace_a_prior() -> None:
-    (prior,) = priors_for(Case(), only=("strength_factor",), ranges={"strength_factor": (0.5, 0.9)})
-    assert (prior.shape, prior.low, prior.high, prior.source) == ("uniform", 0.5, 0.9, "given")
-    with pytest.raises(InputError, match="in order"):
-        priors_for(Case(), ranges={"stability": (1.0, 0.5)})
+def test_the_priors_of_the_file_are_those_of_the_code() -> None:
+    given = yaml.safe_load(CONF.read_text())
+    assert list(given["priors"]) == [item.name for item in PRIORS]
+    assert given["priors"] == {item.name: {key: value for key, value in record_of(item).items() if key in ("shape", "low", "high", "mean", "sd")} for item in PRIORS}
+    case, how, _ = case_of.uncertainty(())
+    assert case == Case() and changed_priors(how.priors) == PRIORS
+    assert replace(how, priors={}) == Uncertainty()
 
 
-def test_a_calibrated_case_is_refused() -> None:
-    calibrated = with_parameters(Case(contact=None), {"quadriceps_arm_scale": 1.1})
-    with pytest.raises(InputError, match="calibration"):
-        with_parameters(calibrated, {"stability": 0.9})
+def test_priors_change_by_key_and_by_a_file_of_ones_own(tmp_path: Path) -> None:
+    _, how, _ = case_of.uncertainty(["uncertainty.samples=16", "uncertainty.priors.stability.low=0.8", "++uncertainty.priors.stability.source='own trial'"])
+    prior = next(item for item in changed_priors(how.priors) if item.name == "stability")
+    assert (how.samples, prior.low, prior.high, prior.source) == (16, 0.8, 1.2, "own trial")
+    (tmp_path / "uncertainty").mkdir()
+    (tmp_path / "uncertainty" / "mine.yaml").write_text("only: [stability, transfer]\npriors:\n  stability: {shape: normal, mean: 0.9, sd: 0.1}\n")
+    _, how, _ = case_of.uncertainty(["uncertainty=mine", f"hydra.searchpath=[file://{tmp_path}]"])
+    chosen = priors_for(Case(), only=how.only, known=changed_priors(how.priors))
+    assert [(item.name, item.shape, item.mean, item.low, item.source) for item in chosen] == [("stability", "normal", 0.9, 0.7, "given"), ("transfer", "uniform", 1.0, 0.2, chosen[1].source)]
+    assert chosen[1] in PRIORS and how.samples == 128
+
+
+@pytest.mark.parametrize(("changes", "sentence"), [
+    ({"stabilty": {"low": 0.8}}, "did you mean 'stability'"), ({"stability": {"lwo": 0.8}}, "did you mean 'low'"), ({"stability": {"low": 2.0}}, "in order"),
+    ({"stability": {"low": "a"}}, "a number"), ({"stability": {"shape": "triangle"}}, "uniform"), ({"stability": {"shape": "normal"}}, "mean and sd"), ({"stability": 3}, "mapping"),
+    ({"meniscus_toe": {"low": 0.0}}, "above 0"), ({"strength_factor": {"sd": -1.0}}, "sd|standard"),
+])
+def test_a_prior_that_cannot_be_is_refused_in_a_sentence(changes: Any, sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        changed_priors(changes)
+
+
+def calibrated(case: Case) -> Case:
+    own = PersonalConstants(geometry=PersonalGeometry(knee_arm_scale={"vasti": 1.1}))
+    return replace(case, calibration=Calibration(constants=own, generic=case.muscles, subject=case.subject, strides=("stride_1.csv",), name="me.yaml"))
+
+
+def test_a_calibrated_person_keeps_what_was_fitted() -> None:
+    case = interventions.apply(calibrated(Case()), "unloader_brace", {})
+    names = {item.name for item in priors_for(case)}
+    assert names == {item.name for item in PRIORS if item.part != "muscles"} | {BRACE}
+    changed = with_parameters(case, {item.name: float(item.value(np.array([0.9]))[0]) for item in priors_for(case)})
+    assert changed.calibration == case.calibration and changed.muscles == case.muscles
+    for name in ("stability", "quadriceps_arm_scale"):
+        with pytest.raises(InputError, match="calibration has set"):
+            priors_for(case, only=(name,))
+        with pytest.raises(InputError, match="calibration has set"):
+            with_parameters(case, {name: 1.0})
+    with pytest.raises(InputError, match=r"with contact, or one without muscles\.calibration_file"):
+        priors_for(calibrated(Case(contact=None)))
