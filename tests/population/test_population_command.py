@@ -15,6 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from kneeload import cli
+
 LIGHT = ("contact=none", "population.size=60", "population.shard_size=12", "population.workers=2")
 
 
@@ -89,11 +91,21 @@ def test_settings_are_printed(tmp_path: Path) -> None:
     (("activity=squat",), ("population.activities",)), (("intervention=toe_in",), ("population.interventions",)), (("view=none",), ("view=none",)), (("--sise",), ("--sise",)),
     (("population.workers=0",), ("population.workers",)), (("population.output=/proc/nowhere", "contact=none"), ("population.output", "/proc/nowhere")),
 ])
-def test_bad_input_is_one_sentence_and_exit_code_2(tmp_path: Path, words: tuple[str, ...], expected: tuple[str, ...]) -> None:
-    done = run(*words, cwd=tmp_path)
-    assert done.returncode == 2 and done.stderr.startswith("kneeload: ") and done.stderr.count("\n") == 1, done.stderr
-    assert all(word in done.stderr for word in expected), done.stderr
+def test_bad_input_is_one_sentence_and_exit_code_2(tmp_path: Path, words: tuple[str, ...], expected: tuple[str, ...], monkeypatch: pytest.MonkeyPatch,
+                                                   capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["kneeload", "population", *words])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    told = capsys.readouterr().err
+    assert end.value.code == 2 and told.startswith("kneeload: ") and told.count("\n") == 1, told
+    assert all(word in told for word in expected), told
     assert not list(tmp_path.iterdir())
+
+
+def test_bad_input_ends_the_process_with_2(tmp_path: Path) -> None:
+    done = run("population.sise=3", cwd=tmp_path)
+    assert done.returncode == 2 and done.stderr.startswith("kneeload: ") and done.stderr.count("\n") == 1, done.stderr
 
 
 def workers_of(process: int) -> list[int]:
@@ -120,7 +132,7 @@ def wait_for(condition, seconds: float = 120.0) -> None:  # type: ignore[no-unty
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds workers in /proc")
 def test_a_killed_worker_and_a_killed_driver_lose_nothing(tmp_path: Path) -> None:
-    words = ("contact=none", "population.size=1200", "population.shard_size=50", "population.workers=2")
+    words = ("contact=none", "population.size=600", "population.shard_size=25", "population.workers=2")
     assert run(*words, "population.output=usual", cwd=tmp_path).returncode == 0
     study = tmp_path / "study"
     with start(*words, "population.output=study", cwd=tmp_path) as first:
