@@ -61,7 +61,7 @@ def _quantiles_answer(table: KneeTable, values: Namespace) -> None:
               ((*item.group, item.people, item.mean, *item.quantiles, item.median_low, item.median_high) for item in groups))
     words, called = of.name + _unit(of.name), column_words(of.name)
     draw_quantiles(folder / "answer.png", [(", ".join(item.group), item.people, [called.factor * value for value in item.quantiles]) for item in groups],
-                   title=f"{called.words} by {' and '.join(column_words(name).inside for name in names)}", axis=called.label, note=_left_out(rows))
+                   title=f"{called.words} by {' and '.join(column_words(name).inside for name in names)}", axis=called.label, note=_left_out(rows), by=_by(names))
     print_answer((_last(names), "people", *(f"{part} %" for part in parts[::2]), "median, 95 %"),
                  [(", ".join(item.group), str(item.people), *map(_number, item.quantiles[::2]), "too few" if math.isnan(item.median_low) else f"{_number(item.median_low)} to {_number(item.median_high)}")
                   for item in groups], title=words, notes=_notes(table, rows), folder=folder)
@@ -109,10 +109,16 @@ def _benefit(table: KneeTable, values: Namespace) -> None:
     asked = f"more than {values.less:g} % less {values.target} {values.measure.replace('_', ' ')}, no more than {values.more:g} % more {values.other}"
     draw_shares(folder / "answer.png", [(_group(item.group), item.people, item.share, item.low, item.high) for item in groups],
                 title=f"Who benefits from {done}" + (f", by {' and '.join(column_words(column.name).inside for column in by)}" if by else ""),
-                axis="Share of people (%)", note=f"Benefit: {asked}. {_left_out(rows)}")
+                axis="Share of people (%)", note=f"Benefit: {asked}. {_left_out(rows)}", by=_by([column.name for column in by]))
     print_answer((_last(names), "people", "share %", "95 %", f"{values.target} change %", f"{values.other} change %"),
                  [(_group(item.group), str(item.people), f"{100 * item.share:.1f}", f"{100 * item.low:.1f} to {100 * item.high:.1f}", f"{item.target_pct:+.1f}", f"{item.other_pct:+.1f}")
                   for item in groups], title=f"{scenario}: {asked}", notes=_notes(table, rows), folder=folder)
+
+
+def _by(names: Sequence[str]) -> str:
+    from kneeload.views.column_wording import column_words
+
+    return ", ".join(column_words(name).label for name in names)
 
 
 def _last(names: Sequence[str]) -> str:

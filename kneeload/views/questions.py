@@ -16,13 +16,14 @@ _INK, _SOFT, _GRID, _BLUE, _PALE = "#20252b", "#5b6570", "#e3e7eb", "#0072b2", "
 MOST_GROUPS = 40  # that have room in a picture
 
 
-def draw_quantiles(path: Path | str, groups: Sequence[tuple[str, int, Sequence[float]]], *, title: str, axis: str, note: str) -> Path:
+def draw_quantiles(path: Path | str, groups: Sequence[tuple[str, int, Sequence[float]]], *, title: str, axis: str, note: str, by: str = "") -> Path:
     """Draw a box per group into a PNG file: 5, 25, 50, 75 and 95 % quantiles.
 
     Args:
         path: the file.
         groups: label, people, and the five quantiles in the unit of `axis`.
         title, axis, note: words.
+        by: what makes the groups, with its unit.
     """
     shown = list(groups)[:MOST_GROUPS]
     figure, axes = _figure(len(shown))
@@ -31,18 +32,19 @@ def draw_quantiles(path: Path | str, groups: Sequence[tuple[str, int, Sequence[f
         axes.plot([least, most], [y, y], color=_BLUE, linewidth=1.4, zorder=2)
         axes.barh(y, high - low, left=low, height=0.56, color=_PALE if people >= LEAST else "white", edgecolor=_BLUE, hatch=None if people >= LEAST else "///", zorder=3)
         axes.plot([middle, middle], [y - 0.28, y + 0.28], color=_INK, linewidth=2.2, zorder=4)
-    _rows(axes, [(label, people) for label, people, _ in shown])
+    _rows(axes, [(label, people) for label, people, _ in shown], by)
     axes.set_xlabel(axis, fontsize=12, color=_INK)
     return _finish(figure, path, title, "Box: middle half, line: median, whiskers: 5 to 95 %. " + note)
 
 
-def draw_shares(path: Path | str, groups: Sequence[tuple[str, int, float, float, float]], *, title: str, axis: str, note: str) -> Path:
+def draw_shares(path: Path | str, groups: Sequence[tuple[str, int, float, float, float]], *, title: str, axis: str, note: str, by: str = "") -> Path:
     """Draw a point with its 95 % interval per group into a PNG file.
 
     Args:
         path: the file.
         groups: label, people, share and the ends of its interval, 0 to 1.
         title, axis, note: words.
+        by: what makes the groups, with its unit.
     """
     shown = list(groups)[:MOST_GROUPS]
     figure, axes = _figure(len(shown))
@@ -50,7 +52,7 @@ def draw_shares(path: Path | str, groups: Sequence[tuple[str, int, float, float,
         y = len(shown) - 1 - place
         axes.plot([100.0 * low, 100.0 * high], [y, y], color=_BLUE, linewidth=2.0, zorder=2)
         axes.plot([100.0 * share], [y], "o", markersize=8, markerfacecolor=_BLUE if people >= LEAST else "white", markeredgecolor=_BLUE, zorder=3)
-    _rows(axes, [(label, people) for label, people, *_ in shown])
+    _rows(axes, [(label, people) for label, people, *_ in shown], by)
     axes.set_xlim(-2.0, min(102.0, 2.0 + 105.0 * max((high for *_, high in shown), default=1.0)))
     axes.set_xlabel(axis, fontsize=12, color=_INK)
     return _finish(figure, path, title, "Bars: 95 % interval of the share (Wilson). " + note)
@@ -93,9 +95,10 @@ def _figure(rows: int):  # type: ignore[no-untyped-def]
     return figure, axes
 
 
-def _rows(axes, labels: Sequence[tuple[str, int]]) -> None:  # type: ignore[no-untyped-def]
+def _rows(axes, labels: Sequence[tuple[str, int]], by: str) -> None:  # type: ignore[no-untyped-def]
     axes.set_yticks(range(len(labels))[::-1], [f"{label}  (n={people})" for label, people in labels])
     axes.set_ylim(-0.6, len(labels) - 0.4)
+    axes.set_ylabel(by, fontsize=12, color=_INK)
 
 
 def _finish(figure, path: Path | str, title: str, note: str) -> Path:  # type: ignore[no-untyped-def]
