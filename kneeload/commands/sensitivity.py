@@ -126,7 +126,7 @@ def _key(word: str) -> str:
 
 
 def _words_of(folder: Path) -> list[str]:
-    from kneeload.population.folder import read_manifest
+    from kneeload.population.study_folder import read_manifest
 
     found = read_manifest(folder)
     return [] if found is None else [str(word) for word in found.get("words", ())]

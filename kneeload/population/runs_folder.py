@@ -8,22 +8,22 @@ import zlib
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from kneeload.population.drawn_runs import RunNumbers
-from kneeload.population.folder import Folder, StudyError
+from kneeload.population.study_folder import StudyError, StudyFolder
 from kneeload.population.uncertainty import Draws
 
 RUNS = "runs.jsonl"
 
 
-class RunsFolder(Folder):
+class RunsFolder(StudyFolder):
     """Keeps runs in a folder, held by one process. Used inside `with`."""
 
     where, journal = "--output", RUNS
 
     def __init__(self, path: Path, draws: Draws, words: tuple[str, ...] = ()) -> None:
-        super().__init__(path, cast(Any, draws), cast(Any, None), words)
+        super().__init__(path, draws.record(), words)
         self._draws, self._found = draws, dict[int, bool]()  # run -> whether it failed
 
     def runs(self) -> list[RunNumbers]:
@@ -37,7 +37,7 @@ class RunsFolder(Folder):
         self._found = {run: item.error is not None for run, item in found.items()}
         return [found[run] for run in sorted(found)]
 
-    def keep(self, runs: Sequence[RunNumbers]) -> None:  # type: ignore[override]
+    def keep(self, runs: Sequence[RunNumbers]) -> None:
         """Write runs so that a crash leaves the whole line of a run or nothing that counts.
 
         Raises:
@@ -59,7 +59,7 @@ class RunsFolder(Folder):
 
         draws = self._draws
         return {"status": status, "runs": len(draws.values), "runs_done": len(self._found), "failed_runs": sum(self._found.values()), "words": list(self._words),
-                "design": draws.record(), "files": {"journal": RUNS},
+                "design": self._design_record, "files": {"journal": RUNS},
                 "versions": {"numpy": numpy.__version__, "scipy": scipy.__version__, "SALib": version("SALib")}, "note": "Information for research and teaching; not a diagnosis."}
 
     def _read(self, line: str) -> RunNumbers | None:

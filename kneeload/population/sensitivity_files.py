@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from kneeload.errors import InputError
-from kneeload.population.folder import StudyError, write_whole
 from kneeload.population.priors import Prior
 from kneeload.population.sensitivity import Output, Sensitivity
+from kneeload.population.study_folder import StudyError, write_whole
 from kneeload.population.uncertainty import ENDS, record_of
 from kneeload.result import version_of_kneeload
 

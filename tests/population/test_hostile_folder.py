@@ -18,8 +18,9 @@ from kneeload.errors import InputError
 from kneeload.population import run_population
 from kneeload.population.design import Design
 from kneeload.population.fields import FieldStore
-from kneeload.population.folder import JOURNAL, MANIFEST, Folder, StudyError
+from kneeload.population.folder import JOURNAL, Folder
 from kneeload.population.rows import Layout, layout_of
+from kneeload.population.study_folder import MANIFEST, StudyError
 
 SHARDS = {0, 1, 2, 3}
 

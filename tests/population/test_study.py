@@ -20,14 +20,15 @@ import pytest
 
 from kneeload import Case, simulate
 from kneeload.errors import ConvergenceError, InputError
-from kneeload.population import folder as folders
 from kneeload.population import run_population
+from kneeload.population import study_folder as folders
 from kneeload.population.design import Design, scenario_of
 from kneeload.population.draw import people
 from kneeload.population.engine import LocalEngine
-from kneeload.population.folder import JOURNAL, MANIFEST, StudyError
+from kneeload.population.folder import JOURNAL
 from kneeload.population.rows import Layout, Piece, PieceFigures, piece_figures
 from kneeload.population.run import Progress, _Pace
+from kneeload.population.study_folder import MANIFEST, StudyError
 
 LIGHT = Design(size=23, shard_size=6, base=Case(contact=None), scenarios=(scenario_of("none", ""), scenario_of({"weight_loss": {"mass_kg": 8}}, "")))
 

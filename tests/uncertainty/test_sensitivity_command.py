@@ -19,9 +19,9 @@ from kneeload.commands import COMMANDS
 from kneeload.commands import sensitivity as command
 from kneeload.errors import InputError, KneeloadError
 from kneeload.population import drawn_runs
-from kneeload.population.folder import StudyError
 from kneeload.population.priors import priors_for
 from kneeload.population.sensitivity import study_of
+from kneeload.population.study_folder import StudyError
 from kneeload.population.uncertainty import Draws, drawn
 from kneeload.views.tornado import output_words
 
