@@ -31,3 +31,8 @@ class Parser(argparse.ArgumentParser):
             if word.startswith("-") or "=" not in word:
                 self.error(f"unknown word {word!r}")
         return values, rest
+
+
+def key_of(word: str) -> str:
+    """The key of a `key=value` word, without the signs that Hydra takes before it."""
+    return word.lstrip("+~").partition("=")[0]

@@ -6,11 +6,10 @@ import contextlib
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kneeload.commands import CaseOf
-from kneeload.commands.parser import Parser, UsageError
+from kneeload.commands.parser import Parser, UsageError, key_of
 from kneeload.errors import KneeloadError, did_you_mean
 from kneeload.output_folder import new_folder
 
@@ -28,6 +27,8 @@ given again. `key=value` words: population.*, subject.side, anatomy.*, muscles.*
 
 def run(arguments: Sequence[str], case_of: CaseOf) -> int:
     """Compute a study, or go on with one; 0 = every person has a row."""
+    from kneeload.population.study_folder import words_of
+
     parser = Parser("population", _ABOUT)
     parser.add_argument("--cfg", action="store_true", help="print the settings of the study and stop")
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
@@ -35,8 +36,8 @@ def run(arguments: Sequence[str], case_of: CaseOf) -> int:
     for word in words:
         _check(word)
     design, how, settings = case_of.population(words)
-    if how.output is not None and all(_key(word) in _FREE for word in words):
-        before = _words_of(how.output)
+    if how.output is not None and all(key_of(word) in _FREE for word in words):
+        before = words_of(how.output)
         if before:
             words = [*before, *words]
             design, how, settings = case_of.population(words)
@@ -45,7 +46,7 @@ def run(arguments: Sequence[str], case_of: CaseOf) -> int:
 
         print(yaml.safe_dump({"population": settings}, sort_keys=False, width=140, default_flow_style=None), end="")
         return 0
-    study = _compute(design, how, tuple(word for word in words if _key(word) not in _FREE), quiet=values.quiet)
+    study = _compute(design, how, tuple(word for word in words if key_of(word) not in _FREE), quiet=values.quiet)
     if not values.quiet:
         try:
             _say(study)
@@ -56,12 +57,8 @@ def run(arguments: Sequence[str], case_of: CaseOf) -> int:
     return 0
 
 
-def _key(word: str) -> str:
-    return word.lstrip("+~").partition("=")[0]
-
-
 def _check(word: str) -> None:
-    key = _key(word)
+    key = key_of(word)
     head = key.partition(".")[0]
     if head == "subject" and key not in _KEPT:
         raise UsageError(f"'{word}' has no meaning for kneeload population, which draws people: see population.distribution.{key.partition('.')[2]} in `kneeload population --cfg`"
@@ -71,13 +68,6 @@ def _check(word: str) -> None:
         raise UsageError(f"'{word}' has no meaning for kneeload population{other or ', which takes keys of ' + ', '.join(_TAKEN)}{did_you_mean(head, _TAKEN)}.")
     if key.startswith("population.distribution") and word.replace(" ", "").endswith("={}"):
         raise UsageError(f"'{word}' would change nothing: {key}=null leaves out all of it, and {key}.<name>=... changes a part.")
-
-
-def _words_of(folder: Path) -> list[str]:
-    from kneeload.population.study_folder import read_manifest
-
-    found = read_manifest(folder)
-    return [] if found is None else [str(word) for word in found.get("words", ())]
 
 
 def _compute(design: Design, how: Run, words: tuple[str, ...], *, quiet: bool) -> Study:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kneeload.commands import CaseOf
-from kneeload.commands.parser import Parser, UsageError
+from kneeload.commands.parser import Parser, UsageError, key_of
 from kneeload.errors import KneeloadError
 from kneeload.output_folder import new_folder
 
@@ -32,10 +32,12 @@ _MOST_PANELS = 6  # of a picture
 
 def run(arguments: Sequence[str], case_of: CaseOf) -> int:
     """Study a case or go on with a study, print and write; 0 = done."""
+    from kneeload.population.study_folder import words_of
+
     values, words = _parser().with_overrides(arguments)
     words = _as_keys(values, words)
     case, how, settings = case_of.uncertainty(words)
-    if how.output is not None and all(_key(word) in _FREE for word in words) and (before := _words_of(how.output)):
+    if how.output is not None and all(key_of(word) in _FREE for word in words) and (before := words_of(how.output)):
         words = [*before, *words]
         case, how, settings = case_of.uncertainty(words)
     if values.cfg:
@@ -54,14 +56,14 @@ def run(arguments: Sequence[str], case_of: CaseOf) -> int:
     draws = how.draws(case)
     if values.list_outputs:
         return _print_outputs(draws)
-    folder, kept = how.output or new_folder("sensitivity"), tuple(word for word in words if _key(word) not in _FREE)
+    folder, kept = how.output or new_folder("sensitivity"), tuple(word for word in words if key_of(word) not in _FREE)
     try:
         with _progress(values.quiet) as progress:
             study = study_of(draws, workers=how.workers, folder=folder, words=kept, progress=progress)
     except KeyboardInterrupt:
         raise KneeloadError(f"The study in {folder} was stopped; `kneeload sensitivity --output {folder}` goes on with it") from None
     write_sensitivity(study, folder, words=kept)
-    _draw(study, folder, " ".join(word for word in kept if not _key(word).startswith(("uncertainty", "hydra"))))
+    _draw(study, folder, " ".join(word for word in kept if not key_of(word).startswith(("uncertainty", "hydra"))))
     if not values.quiet:
         _print(study, folder)
     return 0
@@ -119,17 +121,6 @@ def _prior(word: str) -> list[str]:
     usual = next((item.shape for item in PRIORS if item.name == name.strip()), "")
     key = f"++uncertainty.priors.{name.strip()}"
     return [f"{key}.shape={usual if usual == 'log_uniform' else 'uniform'}", f"{key}.low={low!r}", f"{key}.high={high!r}"]
-
-
-def _key(word: str) -> str:
-    return word.lstrip("+~").partition("=")[0]
-
-
-def _words_of(folder: Path) -> list[str]:
-    from kneeload.population.study_folder import read_manifest
-
-    found = read_manifest(folder)
-    return [] if found is None else [str(word) for word in found.get("words", ())]
 
 
 @contextmanager

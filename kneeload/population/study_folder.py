@@ -42,6 +42,16 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     return found
 
 
+def words_of(folder: Path) -> list[str]:
+    """The words that a study in a folder was begun with; none where there is no study.
+
+    Raises:
+        InputError: its manifest cannot be read.
+    """
+    found = read_manifest(folder)
+    return [] if found is None else [str(word) for word in found.get("words", ())]
+
+
 class StudyFolder:
     """The folder of one study, held by one process. Used inside `with`.
 
