@@ -24,7 +24,7 @@ from kneeload.bone.dose import BoneLoad
 from kneeload.case import Case
 from kneeload.kernels.cache import cache_folder
 
-MOST_FILES = 200  # a sweep over heights must not fill the disk: beyond this nothing more is remembered
+MOST_FILES = 400  # a sweep over heights must not fill the disk: beyond this the oldest are forgotten; a population has some 90 reference persons
 T = TypeVar("T")
 _SOURCES = ("*.py", "*.npz", "*.json", "*.csv")
 
@@ -84,10 +84,24 @@ def _read(path: Path, what: type[T]) -> T | None:
         return None
 
 
+def _forget(folder: Path, kind: str) -> None:
+    """Remove the oldest files of a kind so that one more has room."""
+    files = list(folder.glob(f"{kind}-*.npz"))
+    if len(files) >= MOST_FILES:
+        for old in sorted(files, key=_written)[:len(files) - MOST_FILES + 1]:
+            old.unlink(missing_ok=True)
+
+
+def _written(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:  # another process has just removed it
+        return 0.0
+
+
 def _write(path: Path, found: object, kind: str) -> None:
     try:
-        if sum(1 for _ in path.parent.glob(f"{kind}-*.npz")) >= MOST_FILES:
-            return
+        _forget(path.parent, kind)
         with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as stream:
             values = {item.name: getattr(found, item.name) for item in fields(found)}  # type: ignore[arg-type]
             np.savez(stream, **{name: np.asarray(value) for name, value in values.items() if value is not None})  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -55,8 +56,15 @@ def test_a_broken_file_or_a_switched_off_memory_computes(load: BoneLoad, folder:
         remembered.remembered(Case(), never)
 
 
-def test_the_disk_is_not_filled(load: BoneLoad, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remembered, "MOST_FILES", 1)
-    remembered.remembered(Case(), lambda: load)
-    remembered.remembered(replace(Case(), subject=Subject(height_m=1.8)), lambda: load)
-    assert len(list(folder.iterdir())) == 1
+def test_the_disk_is_not_filled_and_the_oldest_are_forgotten(load: BoneLoad, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remembered, "MOST_FILES", 2)
+    cases = [replace(Case(), subject=Subject(height_m=height)) for height in (1.6, 1.7, 1.8, 1.9)]
+    for age, case in enumerate(cases):
+        remembered.remembered(case, lambda: load)
+        for file in set(folder.iterdir()):
+            os.utime(file, (file.stat().st_mtime - 10.0,) * 2)  # what was there before is older than what follows
+        assert len(list(folder.iterdir())) == min(age + 1, 2)
+    for case in cases[2:]:
+        remembered.remembered(case, never)
+    with pytest.raises(AssertionError, match="computed again"):
+        remembered.remembered(cases[1], never)
