@@ -1,9 +1,9 @@
 """kill -9 of a worker and of the driver at random moments: the study that was gone on with equals the one that nobody disturbed.
 
-    python benchmarks/population_kills.py [--times 10] [--people 300] [--contact] [--seed 1] [--engine ray]
+    python benchmarks/population_kills.py [--times 10] [--people 300] [--contact] [--fields] [--seed 1] [--engine ray]
 
 Each round begins a study, kills one of its processes after a random part of the time that an undisturbed one takes, and again while there
-is time, then lets it end; the tables are compared byte for byte, sorted by person and scenario. Prints a line per round; exit code 1 if
+is time, then lets it end; the tables are compared byte for byte, sorted by person and scenario, and with --fields every file of fields.zarr. Prints a line per round; exit code 1 if
 one differs. With Ray it starts a cluster of its own.
 """
 
@@ -36,6 +36,7 @@ class Kind:
 
     people: int
     contact: bool
+    fields: bool
     cluster: Cluster | None
 
     @property
@@ -53,7 +54,8 @@ def command(folder: Path, kind: Kind) -> list[str]:
     people, contact = kind.people, kind.contact
     words = [f"population.size={people}", f"population.output={folder}", "population.workers=2", "population.shard_size=20", "population.seed=5"]
     words += ["population.interventions=[none,{weight_loss: {mass_kg: 8}}]"]
-    return [sys.executable, "-m", "kneeload.cli", "population", "--quiet", *words, *([] if contact else ["contact=none"]),
+    words += [f"population.fields={str(kind.fields).lower()}", *([] if contact else ["contact=none"])]
+    return [sys.executable, "-m", "kneeload.cli", "population", "--quiet", *words,
             f"population.engine={'local' if kind.cluster is None else 'ray'}"]
 
 
@@ -74,6 +76,11 @@ def sorted_table(folder: Path) -> bytes:
     with pa.ipc.new_stream(sink, ordered.schema) as writer:
         writer.write_table(ordered)
     return sink.getvalue().to_pybytes()
+
+
+def fields(folder: Path) -> dict[str, bytes]:
+    """The files of fields.zarr, if there is one."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in (folder / "fields.zarr").rglob("*") if path.is_file()}
 
 
 def disturbed(folder: Path, kind: Kind, rng: random.Random, usual_s: float) -> list[str]:
@@ -111,20 +118,21 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=10)
     parser.add_argument("--people", type=int, default=300)
     parser.add_argument("--contact", action="store_true")
+    parser.add_argument("--fields", action="store_true", help="also the pressure fields; with --contact")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--engine", choices=("local", "ray"), default="local")
     given = parser.parse_args()
     rng, wrong = random.Random(given.seed), 0
     with ExitStack() as stack:
         place = stack.enter_context(tempfile.TemporaryDirectory())
-        kind = Kind(people=given.people, contact=given.contact, cluster=stack.enter_context(Cluster()) if given.engine == "ray" else None)
+        kind = Kind(people=given.people, contact=given.contact, fields=given.fields, cluster=stack.enter_context(Cluster()) if given.engine == "ray" else None)
         usual_s = 0.0
         for name in ("warm", "whole"):  # the first compiles what is missing and computes the reference persons
             begun = time.monotonic()
             subprocess.run(command(Path(place) / name, kind), env=kind.environment, check=True)
             usual_s = time.monotonic() - begun
-        whole = sorted_table(Path(place) / "whole")
-        print(f"undisturbed: {given.people} people in {usual_s:.1f} s, {len(whole):,} bytes", flush=True)
+        whole, all_fields = sorted_table(Path(place) / "whole"), fields(Path(place) / "whole")
+        print(f"undisturbed: {given.people} people in {usual_s:.1f} s, {len(whole):,} bytes, {len(all_fields)} files of fields", flush=True)
         for number in range(given.times):
             killed: list[str] = []
             for attempt in range(10):  # a run that ended before its kill says nothing
@@ -132,7 +140,7 @@ def main() -> None:
                 killed = disturbed(folder, kind, rng, usual_s)
                 if killed:
                     break
-            same = sorted_table(folder) == whole
+            same = sorted_table(folder) == whole and fields(folder) == all_fields
             wrong += not same
             print(f"round {number + 1}: killed {', '.join(killed) or 'nothing'}; {'the same bytes' if same else 'DIFFERENT'}", flush=True)
     sys.exit(1 if wrong else 0)
