@@ -166,11 +166,11 @@ def _region_points(shape: Facets, most: int, chosen: NDArray[np.int64]) -> Facet
     """Return at most `most` patches that cover the chosen triangles of `shape`."""
     patch = np.empty(chosen.shape[0], np.int64)
     count, size = cover(shape.centres, shape.normals, chosen, float(np.sqrt(shape.areas[chosen].sum() / most)) + 1e-9, GROWTH, most, MOST_CELLS, patch)
-    if count < 0:
+    while count < 0:  # too many cells for a table
         patch, count = _numbered(shape, size, chosen)
-    while count > most:
-        size *= GROWTH
-        patch, count = _numbered(shape, size, chosen)
+        if count > most:
+            size *= GROWTH
+            count, size = cover(shape.centres, shape.normals, chosen, size, GROWTH, most, MOST_CELLS, patch)
     return _merged(shape, patch, count, chosen)
 
 

@@ -86,7 +86,7 @@ def number_keys(key, number):
 def cover(centres, normals, chosen, size, growth, most, room, key):
     """Fill key (c,) with the patch numbers of the triangles chosen (c,), as `cell_keys` and `number_keys` do, at the first size at which they are `most` at most.
 
-    size (mm) grows by the factor `growth` until then. room: most cells that are looked at. Returns (number of patches, -1 if there are
+    size (mm) grows by the factor `growth` until then, or until one cell holds all. room: most cells that are looked at. Returns (number of patches, -1 if there are
     more cells than room; that size).
     """
     low, high, octant = np.full(3, np.inf), np.full(3, -np.inf), np.zeros(chosen.shape[0], np.int64)
@@ -103,6 +103,7 @@ def cover(centres, normals, chosen, size, growth, most, room, key):
             return -1, size
         if seen.shape[0] == 0:
             seen = np.zeros(nx * ny * nz * 8, np.int32)
+        last = nx * ny * nz == 1  # octants alone are left, which no size makes fewer
         look += np.int32(1)  # cells seen in this look, without setting all of them back
         count = 0
         for i in range(chosen.shape[0]):
@@ -112,9 +113,9 @@ def cover(centres, normals, chosen, size, growth, most, room, key):
             if seen[key[i]] != look:
                 seen[key[i]] = look
                 count += 1
-                if count > most:
+                if count > most and not last:
                     break
-        if count <= most:
+        if count <= most or last:
             return number_keys(key, np.zeros(nx * ny * nz * 8, np.int32)), size
         size *= growth
 

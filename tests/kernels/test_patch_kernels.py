@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from kneeload.bone.patches import Facets, cluster, facets, merge, nearest
-from kneeload.kernels.patches import mark_border, spread_shares
+from kneeload.kernels.patches import cover, mark_border, spread_shares
 from kneeload.subject.surface import TriangleMesh
 
 
@@ -52,6 +53,38 @@ def test_nearest_is_that_of_all_pairs() -> None:
     square = ((points[chosen, None] - places[None]) ** 2).sum(axis=2)
     assert np.array_equal(nearest(points, chosen, places), square.argmin(axis=1))
     assert nearest(points, chosen[:0], places).shape == (0,)
+
+
+@pytest.mark.parametrize("spread", [(9.0, 9.0, 9.0), (30.0, 1.0, 20.0), (0.0, 5.0, 0.0), (200.0, 0.0, 0.01)])
+def test_nearest_of_places_that_lie_anyhow(spread: tuple[float, float, float]) -> None:
+    rng = np.random.default_rng(8)
+    places = rng.uniform(-1.0, 1.0, (300, 3)) * spread
+    places[7] = (3000.0, -4.0, -5000.0)  # far from all others
+    points = np.concatenate([rng.uniform(-40.0, 40.0, (200, 3)), places[:50], places[7:8] + 900.0])
+    square = ((points[:, None] - places[None]) ** 2).sum(axis=2)
+    found = nearest(points, np.arange(len(points)), places)
+    np.testing.assert_array_equal(square[np.arange(len(points)), found], square.min(axis=1))  # of equals any
+    assert nearest(points, np.array([4, 5]), places[:1]).tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("most", [8, 37, 399, 400])
+def test_a_cover_is_the_first_size_with_few_enough_patches(most: int) -> None:
+    shape = soup(9)
+    for chosen in (np.arange(400), np.arange(30, 350, 3)):
+        size, key = 0.3, np.empty(chosen.shape[0], np.int64)
+        count, found = cover(shape.centres, shape.normals, chosen, size, 1.3, most, 4_000_000, key)
+        number = cluster(shape, size, chosen)
+        while number.max() + 1 > most:
+            size *= 1.3
+            number = cluster(shape, size, chosen)
+        assert count == number.max() + 1 <= most and found == pytest.approx(size) and np.array_equal(key, number)
+
+
+def test_a_cover_that_cannot_be_had_ends() -> None:
+    shape, key = soup(9), np.empty(400, np.int64)
+    count, size = cover(shape.centres, shape.normals, np.arange(400), 0.3, 1.3, 3, 4_000_000, key)  # normals in eight octants are eight patches at any size
+    assert count == 8 and size > 18.0 and key.max() == 7
+    assert cover(shape.centres, shape.normals, np.arange(400), 0.3, 1.3, 37, 1000, key)[0] == -1  # more cells than there is room for
 
 
 def test_border_triangles_share_a_point_with_another_region() -> None:
