@@ -8,7 +8,7 @@ import pytest
 from kneeload import Activity, Case, KneeResult, Subject, simulate
 from kneeload.case import DAY_ACTIVITIES
 from kneeload.errors import InputError
-from kneeload.simulate import reference_case, reference_load
+from kneeload.simulate import reference_case, reference_load, simulate_alone
 
 ALONE = ("walking",)
 
@@ -36,6 +36,13 @@ def test_the_reference_person_does_the_same_activities() -> None:
     own = simulate(Case(subject=person, day_activities=ALONE))
     assert own.lesion.relative_risk == pytest.approx(np.ones(15), abs=1e-12)  # a person like the reference: neither stairs nor standing tell them apart
     assert reference_load(reference_case(own.case)).activities == ALONE
+
+
+def test_a_reference_person_before_the_case_is_that_beside_it(walking: KneeResult) -> None:
+    alone = simulate_alone(walking.case)
+    np.testing.assert_allclose(alone.lesion.relative_risk, walking.lesion.relative_risk, rtol=1e-9)
+    np.testing.assert_allclose(alone.lesion.risk_24mo, walking.lesion.risk_24mo, rtol=1e-9)
+    assert alone.pain["walking"].relative == pytest.approx(walking.pain["walking"].relative, rel=1e-9)
 
 
 def test_amounts_of_zero_stay_in_the_day() -> None:
