@@ -8,6 +8,7 @@ import fcntl
 import json
 import os
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -52,7 +53,7 @@ def words_of(folder: Path) -> list[str]:
     return [] if found is None else [str(word) for word in found.get("words", ())]
 
 
-class StudyFolder:
+class StudyFolder(ABC):
     """The folder of one study, held by one process. Used inside `with`.
 
     Attributes:
@@ -96,9 +97,9 @@ class StudyFolder:
         with _full_disk(self.path):
             write_whole(self.path / MANIFEST, (json.dumps(self._record(status), indent=2, ensure_ascii=False) + "\n").encode())
 
+    @abstractmethod
     def _record(self, status: str) -> dict[str, Any]:
         """What the manifest holds; its key "design" is what this class was given."""
-        raise NotImplementedError
 
     def _open(self) -> None:
         self.path.mkdir(parents=True, exist_ok=True)
